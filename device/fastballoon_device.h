@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fastballoon_device.h - the hypervisor-independent virtio balloon device.
+ *
+ * The core knows the device's state, its buffers' formats and its rules; the hypervisor
+ * gives it descriptor chains and serves it through struct fb_host_ops. It includes libc and
+ * the wire format only, allocates nothing on a guest's behalf that is not bounded, and never
+ * aborts on what a guest sends.
+ *
+ * Threads: all calls on one device are serialised by the hypervisor, with one exception: the
+ * fb_hint_* functions touch only dev->hint and may run under a lock of their own.
+ */
+#ifndef FASTBALLOON_DEVICE_H
+#define FASTBALLOON_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <linux/virtio_fastballoon.h>
+
+#define FB_PAGE_SHIFT VIRTIO_BALLOON_PFN_SHIFT
+#define FB_PAGE_SIZE (UINT64_C(1) << FB_PAGE_SHIFT)
+
+/* Highest statistics tag that is kept, plus one; Linux 6.12 sends tags 0 to 15. */
+#define FB_STATS_MAX 16
+/* A statistic that the guest has not sent. */
+#define FB_STAT_UNSET UINT64_MAX
+
+/**
+ * struct fb_range - a contiguous piece of guest-physical memory.
+ * @gpa: first byte.
+ * @len: length in bytes.
+ */
+struct fb_range {
+	uint64_t gpa;
+	uint64_t len;
+};
+
+/**
+ * struct fb_buffer - one descriptor chain, as the transport presents it.
+ * @out: device-readable parts, mapped into the host's address space.
+ * @out_count: elements of @out.
+ * @in: device-writable parts as guest-physical ranges; not dereferenced by the core.
+ * @in_count: elements of @in.
+ */
+struct fb_buffer {
+	const struct iovec *out;
+	unsigned int out_count;
+	const struct fb_range *in;
+	unsigned int in_count;
+};
+
+/**
+ * struct fb_ram - the piece of guest RAM that holds an address.
+ * @gpa: guest-physical address of the first byte of the piece.
+ * @len: its length in bytes.
+ * @host_page_size: smallest size that the host can discard in it, in bytes; a power of two
+ *                  of at least FB_PAGE_SIZE.
+ *
+ * The hypervisor reports pieces whose ends are aligned as its backend needs: @gpa is the
+ * address of a whole host page.
+ */
+struct fb_ram {
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t host_page_size;
+};
+
+/**
+ * struct fb_host_ops - what the core asks of the hypervisor.
+ *
+ * Every function takes the pointer given to fb_device_init(). None may call back into the
+ * device, except that config_changed may read the configuration.
+ */
+struct fb_host_ops {
+	/*
+	 * Find the RAM that holds @gpa. Returns 0, or -ENOENT where there is no ordinary
+	 * writable RAM.
+	 */
+	int (*find_ram)(void *host, uint64_t gpa, struct fb_ram *ram);
+	/*
+	 * Give [gpa, gpa + len) back to the host; whole host pages inside one fb_ram. Returns 0,
+	 * or a negative errno; the memory then counts as kept.
+	 */
+	int (*discard)(void *host, uint64_t gpa, uint64_t len);
+	/* Whether discards are forbidden just now (device assignment, postcopy, snapshot). */
+	bool (*inhibited)(void *host);
+	/*
+	 * Skip [gpa, gpa + len) in the migration round in progress; page-aligned. A hint skips;
+	 * it never discards.
+	 */
+	void (*skip)(void *host, uint64_t gpa, uint64_t len);
+	/* Tell the driver that the configuration space has changed. */
+	void (*config_changed)(void *host);
+	/* The driver has written another size of the balloon, in pages of FB_PAGE_SIZE. */
+	void (*actual_changed)(void *host, uint32_t actual_pages);
+	/* The guest broke a rule; @what is a constant string. The host limits the rate. */
+	void (*guest_error)(void *host, const char *what);
+};
+
+/**
+ * struct fb_counters - what the device has done since it was created.
+ *
+ * Buffers, ranges and refusals count events; the others count bytes.
+ */
+struct fb_counters {
+	uint64_t requests;       /* buffers handled on inflateq, deflateq and reporting queue */
+	uint64_t ranges;         /* coalesced runs handled, one host operation each */
+	uint64_t inflated_bytes; /* announced on the inflateq */
+	uint64_t deflated_bytes; /* announced on the deflateq */
+	uint64_t reported_bytes; /* reported free on the reporting queue */
+	uint64_t discarded_bytes; /* given back to the host, from any queue */
+	uint64_t discard_failures; /* discards that the host could not do */
+	uint64_t inhibited_bytes; /* not given back, since discards were forbidden */
+	uint64_t refused;        /* malformed buffers, entries or ranges outside RAM */
+};
+
+/* The device's half of free page hinting (virtio 1.3, section 5.5.6.7). */
+enum fb_hint_state {
+	FB_HINT_STOP,      /* no round is going on: configuration shows CMD_ID_STOP */
+	FB_HINT_REQUESTED, /* a new id is shown, the driver has not sent it yet */
+	FB_HINT_START,     /* the driver has sent the id: its hints count */
+	FB_HINT_DONE,      /* the migration is over: configuration shows CMD_ID_DONE */
+};
+
+/**
+ * struct fb_hint - state of free page hinting, with its own lock in the hypervisor.
+ * @state: see enum fb_hint_state.
+ * @cmd_id: the id of the round in progress or of the last one; at least FB_HINT_CMD_ID_MIN.
+ * @driver_stopped: the driver has ended the round of @cmd_id by itself.
+ * @hinted_bytes: bytes skipped since the device was created.
+ * @stale_bytes: bytes of hints ignored, since they answered no round in progress.
+ * @refused: malformed buffers or ranges.
+ */
+struct fb_hint {
+	uint32_t state;
+	uint32_t cmd_id;
+	bool driver_stopped;
+	uint64_t hinted_bytes;
+	uint64_t stale_bytes;
+	uint64_t refused;
+};
+
+#define FB_HINT_CMD_ID_MIN UINT32_C(0x80000000)
+
+struct fb_partial; /* host pages of which the balloon holds a part: partial.h */
+
+/**
+ * struct fb_device - one balloon.
+ *
+ * The hypervisor embeds it, reads any field, and writes those marked (saved) when it loads
+ * a migrated state; all else goes through the functions below.
+ */
+struct fb_device {
+	const struct fb_host_ops *ops;
+	void *host;
+	uint64_t features;     /* negotiated; set by fb_device_set_features() */
+	uint32_t num_pages;    /* target, FB_PAGE_SIZE units (saved) */
+	uint32_t actual;       /* size that the driver last wrote (saved) */
+	uint32_t poison_val;   /* written by the driver with F_PAGE_POISON (saved) */
+	struct fb_hint hint;   /* (saved: state, cmd_id) */
+	struct fb_counters counters;
+	uint64_t stats[FB_STATS_MAX];
+	struct fb_partial *partial;
+};
+
+/**
+ * fb_device_init() - prepare a device.
+ * @dev: zeroed or uninitialised memory.
+ * @ops: the hypervisor's services; kept.
+ * @host: passed to each of them.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int fb_device_init(struct fb_device *dev, const struct fb_host_ops *ops, void *host);
+
+/** fb_device_destroy() - release what fb_device_init() and the buffers made. */
+void fb_device_destroy(struct fb_device *dev);
+
+/**
+ * fb_device_reset() - the driver or the machine has reset the device.
+ *
+ * Poison value, negotiated features, statistics and hinting start afresh; target, counters
+ * and the record of partial host pages stay (target, as the stock device keeps it; partial
+ * pages are forgotten, since the guest owns all its memory again). actual becomes 0 only
+ * where the driver writes it.
+ */
+void fb_device_reset(struct fb_device *dev);
+
+/** fb_device_set_features() - the driver has accepted @features. */
+void fb_device_set_features(struct fb_device *dev, uint64_t features);
+
+/**
+ * fb_device_get_config() - fill the configuration space (virtio 1.3, section 5.5.4).
+ * @hint_offered: free_page_hint_cmd_id shows the hinting state, else 0.
+ */
+void fb_device_get_config(const struct fb_device *dev, bool hint_offered,
+			  struct virtio_balloon_config *config);
+
+/** fb_device_set_config() - the driver has written the configuration space. */
+void fb_device_set_config(struct fb_device *dev, const struct virtio_balloon_config *config);
+
+/** fb_device_set_target() - ask the guest for a balloon of @num_pages, FB_PAGE_SIZE units. */
+void fb_device_set_target(struct fb_device *dev, uint32_t num_pages);
+
+/**
+ * fb_device_inflate() - handle a buffer of the inflateq.
+ *
+ * Device-readable parts are an array of 32 bit PFNs; with F_SG, device-writable parts are
+ * ranges. Neighbours become one discard. Afterwards the hypervisor returns the buffer with a
+ * used length of 0.
+ */
+void fb_device_inflate(struct fb_device *dev, const struct fb_buffer *buffer);
+
+/** fb_device_deflate() - handle a buffer of the deflateq; formats as for inflate. */
+void fb_device_deflate(struct fb_device *dev, const struct fb_buffer *buffer);
+
+/**
+ * fb_device_report() - handle a buffer of the reporting queue (section 5.5.6.8).
+ *
+ * Its device-writable parts are discarded, unless discards are forbidden or the driver
+ * expects a non-zero poison value to stay there.
+ */
+void fb_device_report(struct fb_device *dev, const struct fb_buffer *buffer);
+
+/**
+ * fb_device_receive_stats() - take the statistics of a buffer of the statsq.
+ *
+ * Statistics not in the buffer become FB_STAT_UNSET; unknown tags are ignored; order does
+ * not matter; of a tag sent twice the last value counts.
+ */
+void fb_device_receive_stats(struct fb_device *dev, const struct fb_buffer *buffer);
+
+/** fb_stat_name() - QEMU's name of a statistic ("stat-free-memory"), or NULL over the end. */
+const char *fb_stat_name(unsigned int tag);
+
+/** fb_hint_begin() - start a round: a new command id, state REQUESTED. Returns the id. */
+uint32_t fb_hint_begin(struct fb_hint *hint);
+
+/** fb_hint_stop() - end the round: later hints are stale. No effect when DONE. */
+void fb_hint_stop(struct fb_hint *hint);
+
+/** fb_hint_done() - the migration is over: the driver may release what it holds. */
+void fb_hint_done(struct fb_hint *hint);
+
+/** fb_hint_config() - what free_page_hint_cmd_id shows: an id, CMD_ID_STOP or CMD_ID_DONE. */
+uint32_t fb_hint_config(const struct fb_hint *hint);
+
+/**
+ * fb_device_hint() - handle a buffer of the free page queue (section 5.5.6.7).
+ *
+ * A device-readable part of 4 bytes is a command id: the current one opens the round,
+ * another one ends it. Device-writable parts are hints, of which every one counts while the
+ * round is open, and none otherwise.
+ */
+void fb_device_hint(struct fb_device *dev, const struct fb_buffer *buffer);
+
+#endif /* FASTBALLOON_DEVICE_H */
