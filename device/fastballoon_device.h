@@ -107,7 +107,7 @@ struct fb_host_ops {
  */
 struct fb_counters {
 	uint64_t requests;       /* buffers handled on inflateq, deflateq and reporting queue */
-	uint64_t ranges;         /* coalesced runs handled, one host operation each */
+	uint64_t ranges;         /* coalesced runs handled, each inside one piece of RAM */
 	uint64_t inflated_bytes; /* announced on the inflateq */
 	uint64_t deflated_bytes; /* announced on the deflateq */
 	uint64_t reported_bytes; /* reported free on the reporting queue */
@@ -146,6 +146,7 @@ struct fb_hint {
 #define FB_HINT_CMD_ID_MIN UINT32_C(0x80000000)
 
 struct fb_partial; /* host pages of which the balloon holds a part: partial.h */
+struct fb_scratch; /* working memory of the buffer in progress: internal.h */
 
 /**
  * struct fb_device - one balloon.
@@ -164,6 +165,7 @@ struct fb_device {
 	struct fb_counters counters;
 	uint64_t stats[FB_STATS_MAX];
 	struct fb_partial *partial;
+	struct fb_scratch *scratch;
 };
 
 /**
@@ -182,10 +184,9 @@ void fb_device_destroy(struct fb_device *dev);
 /**
  * fb_device_reset() - the driver or the machine has reset the device.
  *
- * Poison value, negotiated features, statistics and hinting start afresh; target, counters
- * and the record of partial host pages stay (target, as the stock device keeps it; partial
- * pages are forgotten, since the guest owns all its memory again). actual becomes 0 only
- * where the driver writes it.
+ * Poison value, negotiated features and statistics start afresh, the hint round ends, and
+ * partial host pages are forgotten, since the guest owns all its memory again. Target, actual,
+ * counters and the last command id stay: actual changes only where the driver writes it.
  */
 void fb_device_reset(struct fb_device *dev);
 
@@ -253,7 +254,7 @@ uint32_t fb_hint_config(const struct fb_hint *hint);
  *
  * A device-readable part of 4 bytes is a command id: the current one opens the round,
  * another one ends it. Device-writable parts are hints, of which every one counts while the
- * round is open, and none otherwise.
+ * round is open, and none otherwise. Of fb_host_ops it uses find_ram, skip and guest_error.
  */
 void fb_device_hint(struct fb_device *dev, const struct fb_buffer *buffer);
 
