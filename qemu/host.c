@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * host.c - QEMU's services to the device core: guest RAM, discards, hints, events.
+ */
+#include "balloon.h"
+
+uint64_t fb_current_ram_bytes(void)
+{
+	MemoryDeviceInfoList *list = qmp_memory_device_list();
+	uint64_t bytes = MACHINE(qdev_get_machine())->ram_size;
+	MemoryDeviceInfoList *item;
+
+	/* The stock device counts hot-plugged DIMMs and nothing else, and so do its managers. */
+	for (item = list; item; item = item->next) {
+		if (item->value->type == MEMORY_DEVICE_INFO_KIND_DIMM)
+			bytes += item->value->u.dimm.data->size;
+	}
+	qapi_free_MemoryDeviceInfoList(list);
+	return bytes;
+}
+
+static bool fb_is_guest_ram(MemoryRegion *mr)
+{
+	return memory_region_is_ram(mr) && !memory_region_is_rom(mr) &&
+	       !memory_region_is_romd(mr) && !memory_region_is_ram_device(mr);
+}
+
+/*
+ * Find the RAM section that starts at @gpa and holds at most @len bytes. On success the
+ * caller drops the reference to section->mr.
+ */
+static bool fb_find_section(uint64_t gpa, uint64_t len, MemoryRegionSection *section)
+{
+	*section = memory_region_find(get_system_memory(), gpa, len);
+	if (!section->mr)
+		return false;
+	if (section->offset_within_address_space == gpa && fb_is_guest_ram(section->mr))
+		return true;
+	memory_region_unref(section->mr);
+	return false;
+}
+
+static int fb_host_find_ram(void *host, uint64_t gpa, struct fb_ram *ram)
+{
+	uint64_t page_size, skew, room = UINT64_MAX - gpa;
+	MemoryRegionSection section;
+	int ret = 0;
+
+	if (!fb_find_section(gpa, FB_PAGE_SIZE, &section))
+		return -ENOENT;
+	page_size = MAX(qemu_ram_pagesize(section.mr->ram_block), FB_PAGE_SIZE);
+	skew = section.offset_within_region & (page_size - 1);
+	memory_region_unref(section.mr);
+
+	/* A host page that begins in another region can never be discarded whole. */
+	if (skew > gpa || !fb_find_section(gpa - skew, room, &section))
+		return -ENOENT;
+	ram->gpa = gpa - skew;
+	ram->len = QEMU_ALIGN_DOWN(int128_get64(section.size), page_size);
+	ram->host_page_size = page_size;
+	if (gpa - ram->gpa >= ram->len)
+		ret = -ENOENT;
+	memory_region_unref(section.mr);
+	return ret;
+}
+
+static int fb_host_discard(void *host, uint64_t gpa, uint64_t len)
+{
+	MemoryRegionSection section;
+	int ret;
+
+	if (!fb_find_section(gpa, len, &section))
+		return -ENOENT;
+	if (int128_get64(section.size) == len)
+		ret = ram_block_discard_range(section.mr->ram_block, section.offset_within_region,
+					      len);
+	else
+		ret = -EINVAL;
+	memory_region_unref(section.mr);
+	return ret < 0 ? ret : 0;
+}
+
+static bool fb_host_inhibited(void *host)
+{
+	return ram_block_discard_is_disabled() || migration_in_incoming_postcopy() ||
+	       migration_in_bg_snapshot();
+}
+
+static void fb_host_skip(void *host, uint64_t gpa, uint64_t len)
+{
+	MemoryRegionSection section;
+	RAMBlock *rb;
+
+	if (!fb_find_section(gpa, len, &section))
+		return;
+	rb = section.mr->ram_block;
+	/* QEMU's own function dereferences the bitmap that an ignored block lacks. */
+	if (rb->bmap && !ramblock_is_ignored(rb))
+		qemu_guest_free_page_hint((uint8_t *)memory_region_get_ram_ptr(section.mr) +
+						  section.offset_within_region,
+					  int128_get64(section.size));
+	memory_region_unref(section.mr);
+}
+
+static void fb_host_config_changed(void *host)
+{
+	virtio_notify_config(VIRTIO_DEVICE(host));
+}
+
+static void fb_host_actual_changed(void *host, uint32_t actual_pages)
+{
+	uint64_t ballooned = (uint64_t)actual_pages << FB_PAGE_SHIFT;
+	uint64_t ram = fb_current_ram_bytes();
+
+	qapi_event_send_balloon_change(ram > ballooned ? ram - ballooned : 0);
+}
+
+static void fb_host_guest_error(void *host, const char *what)
+{
+	static int64_t quiet_until_ns;
+	int64_t now_ns = get_clock();
+
+	if (now_ns < quiet_until_ns)
+		return;
+	quiet_until_ns = now_ns + NANOSECONDS_PER_SECOND;
+	warn_report("virtio-fastballoon: the guest broke a rule: %s", what);
+}
+
+const struct fb_host_ops fb_qemu_host_ops = {
+	.find_ram = fb_host_find_ram,
+	.discard = fb_host_discard,
+	.inhibited = fb_host_inhibited,
+	.skip = fb_host_skip,
+	.config_changed = fb_host_config_changed,
+	.actual_changed = fb_host_actual_changed,
+	.guest_error = fb_host_guest_error,
+};
