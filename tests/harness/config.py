@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest is made of, and the QEMU command line that follows from it."""
+
+from dataclasses import dataclass, field
+
+from . import paths
+
+# As Debian's defaults leave the memory settings; the rest makes failures visible at once.
+KERNEL_ARGS = (
+    "console=ttyS0", "panic=-1", "oops=panic", "panic_on_warn=1", "random.trust_cpu=on",
+    "rdinit=/init",
+)
+BALLOON_ID = "balloon0"
+BALLOON_PATH = "/machine/peripheral/" + BALLOON_ID
+DEVICE_TYPES = {"stock": "virtio-balloon-pci", "ours": "virtio-fastballoon-pci"}
+
+
+@dataclass
+class GuestConfig:
+    """A guest: its size, its balloon device and its driver.
+
+    device: "stock", "ours" or None. driver: "stock", "ours" or None (no driver is loaded).
+    device_options: properties of the device beside those that have a field here.
+    tcg_flush: None leaves the plugin's default; "on" or "off" loads the plugin with it, also
+    beside a stock device.
+    """
+
+    memory_mib: int = 1024
+    cpus: int = 2
+    machine: str = "q35"
+    device: str = "ours"
+    driver: str = "ours"
+    driver_params: str = ""
+    hint: bool = False
+    reporting: bool = False
+    deflate_on_oom: bool = True
+    iothread: bool = False
+    device_options: dict = field(default_factory=dict)
+    kernel_args: tuple = ()
+    tcg_flush: str = None
+
+    def qemu_args(self):
+        """The options that make this guest, without accelerator, sockets and log."""
+        args = [
+            "-machine", self.machine, "-m", f"{self.memory_mib}M", "-smp", str(self.cpus),
+            "-nodefaults", "-display", "none", "-no-reboot",
+            "-kernel", str(paths.kernel_image()), "-initrd", str(paths.initramfs()),
+            "-append", " ".join(KERNEL_ARGS + tuple(self.kernel_args)),
+        ]
+        return args + self._plugin_args() + self._device_args()
+
+    def _plugin_args(self):
+        if self.device != "ours" and self.tcg_flush is None:
+            return []
+        option = str(paths.plugin())
+        if self.tcg_flush is not None:
+            option += f",tcg-flush={self.tcg_flush}"
+        return ["-plugin", option]
+
+    def _device_args(self):
+        if self.device is None:
+            return []
+        args = []
+        options = {
+            "id": BALLOON_ID,
+            "free-page-hint": _on_off(self.hint),
+            "free-page-reporting": _on_off(self.reporting),
+            "deflate-on-oom": _on_off(self.deflate_on_oom),
+        }
+        if self.iothread:
+            args += ["-object", "iothread,id=iothread0"]
+            options["iothread"] = "iothread0"
+        options.update(self.device_options)
+        text = ",".join(f"{name}={value}" for name, value in options.items())
+        return args + ["-device", f"{DEVICE_TYPES[self.device]},{text}"]
+
+
+def _on_off(value):
+    return "on" if value else "off"

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real Linux guest, from boot to the end, across migrations."""
+
+import re
+import time
+from dataclasses import dataclass
+
+from . import accel, kernel_log
+from .config import BALLOON_PATH
+from .errors import CommandFailed, GuestTimeout, HarnessError
+from .machine import Machine
+
+MIB = 1 << 20
+BOOT_ATTEMPTS = 3
+DRIVER_MODULES = {"stock": "virtio_balloon", "ours": "virtio_fastballoon"}
+DRIVER_NAMES = {"stock": "virtio_balloon", "ours": "virtio_fastballoon"}
+
+# Boots that hung and were repeated, for the tests' and reports' closing lines.
+boot_retries = []
+
+
+@dataclass
+class Verdict:
+    """What the guest's verifying process has found so far."""
+
+    running: bool
+    passes: int
+    pages: int
+    lost: int
+    detail: str
+
+    @property
+    def text(self):
+        """"ok", or what was lost."""
+        if self.lost:
+            return f"LOST {self.lost} pages ({self.detail})"
+        return "ok" if self.running else "verifier ended"
+
+
+class Guest:
+    """A guest of which every resource ends with the context manager."""
+
+    def __init__(self, config, name="guest", accelerator=None):
+        self.config = config
+        self.name = name
+        self.accelerator = accelerator or accel.choose()
+        self.machine = None
+        self._machines = []
+
+    def __enter__(self):
+        try:
+            self._boot()
+            if self.config.driver:
+                self.load_driver(self.config.driver, self.config.driver_params)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None or issubclass(kind, Exception):
+                self.check_kernel_log()
+        finally:
+            self.close()
+
+    def close(self):
+        """End every QEMU process of this guest."""
+        for machine in self._machines:
+            machine.kill()
+
+    def check_kernel_log(self):
+        """Raise KernelLogError where the guest's kernel has complained."""
+        for machine in self._machines:
+            machine.check_kernel_log()
+
+    def start_machine(self, incoming=False):
+        """Start another QEMU process of this guest; it ends with the guest."""
+        machine = Machine(self.name, self.config, self.accelerator, incoming)
+        self._machines.append(machine)
+        return machine
+
+    def _boot(self):
+        for attempt in range(1, BOOT_ATTEMPTS + 1):
+            self.machine = self.start_machine()
+            try:
+                self.wait_ready()
+                return
+            except GuestTimeout as error:
+                self.machine.check_kernel_log()
+                boot_retries.append(f"{self.name}: {self.machine.console_path}")
+                self.machine.kill()
+                if attempt == BOOT_ATTEMPTS:
+                    raise GuestTimeout(f"the guest hung in {attempt} boots, see "
+                                       f"{self.machine.console_path}") from error
+
+    def wait_ready(self):
+        """Wait until the guest's process 1 serves commands, after a boot or a reset."""
+        try:
+            self.machine.channel.wait_ready(self.accelerator.boot_seconds)
+        except GuestTimeout:
+            raise
+        except HarnessError as error:
+            raise self.machine.explain(error) from error
+
+    # Commands to the guest
+
+    def command(self, text, timeout=60.0):
+        """Run a command in the guest's process 1; returns (lines of output, result)."""
+        try:
+            return self.machine.channel.command(text, timeout)
+        except CommandFailed:
+            raise
+        except HarnessError as error:
+            raise self.machine.explain(error) from error
+
+    def shell(self, script, timeout=60.0):
+        """Run a line of shell in the guest; returns its output, raises where it fails."""
+        lines, status = self.command(f"sh {script}", timeout)
+        if status != "0":
+            raise CommandFailed(f"guest: sh: {script!r} ended with {status}: {lines[-3:]}")
+        return "\n".join(lines)
+
+    def read(self, path):
+        """The text of a file in the guest."""
+        return "\n".join(self.command(f"read {path}")[0])
+
+    def write(self, path, text):
+        """Write a text without line ends to a file in the guest."""
+        self.command(f"write {path} {text}")
+
+    def meminfo_kib(self, field):
+        """A field of the guest's /proc/meminfo, in KiB."""
+        return int(re.search(rf"^{field}:\s+(\d+)", self.read("/proc/meminfo"), re.M).group(1))
+
+    def touch(self, mib, processes=2, timeout=300.0):
+        """Let processes dirty that much memory and exit: used, then freed."""
+        self.command(f"touch {mib * MIB} {processes}", timeout)
+
+    def start_verifier(self, mib=256, rate_mib_s=0):
+        """Start the process that keeps writing and verifying patterns."""
+        self.command(f"verify {mib * MIB} {rate_mib_s}")
+
+    def verdict(self):
+        """What the verifying process has found so far."""
+        _, text = self.command("verdict")
+        fields = dict(item.split("=", 1) for item in text.split())
+        first = "page" in fields and text[text.index(" page=") + 1:]
+        return Verdict(fields["state"] == "running", int(fields["passes"]), int(fields["pages"]),
+                       int(fields["lost"]), first or "")
+
+    def wait_verifier_passes(self, passes, timeout=120.0):
+        """Wait until the verifier has made that many whole passes more; returns the verdict."""
+        end = self.verdict().passes + passes + 1
+        deadline = time.monotonic() + timeout
+        while True:
+            verdict = self.verdict()
+            if verdict.passes >= end or verdict.lost or not verdict.running:
+                return verdict
+            if time.monotonic() > deadline:
+                raise GuestTimeout(f"the verifier made no {passes} passes in {timeout} s")
+            time.sleep(0.1)
+
+    # Driver
+
+    def load_driver(self, driver, params=""):
+        """Insert a balloon driver, "stock" or "ours", with module parameters."""
+        self.command(f"insmod {DRIVER_MODULES[driver]} {params}")
+
+    def unload_driver(self, driver, timeout=60.0):
+        """Remove a balloon driver from the guest's kernel."""
+        self.command(f"rmmod {DRIVER_MODULES[driver]}", timeout)
+
+    def bound_driver(self):
+        """Name of the driver that has the balloon device, or None."""
+        lines, _ = self.command("sh for d in /sys/bus/virtio/devices/*; do "
+                                "[ $(cat $d/device) = 0x0005 ] && "
+                                "[ -e $d/driver ] && basename $(readlink $d/driver); done; true")
+        return lines[0] if lines else None
+
+    def virtio_name(self):
+        """Name of the balloon on the guest's virtio bus."""
+        lines, _ = self.command("sh for d in /sys/bus/virtio/devices/*; do "
+                                "[ $(cat $d/device) = 0x0005 ] && basename $d; done; true")
+        return lines[0] if lines else None
+
+    def driver_stats(self):
+        """The counters of our driver, by name; texts stay texts."""
+        text = self.read(f"/sys/kernel/debug/virtio_fastballoon/{self.virtio_name()}/stats")
+        pairs = (line.split(None, 1) for line in text.splitlines() if " " in line)
+        return {name: int(value) if value.lstrip("-").isdigit() else value
+                for name, value in pairs}
+
+    # Device
+
+    def qmp(self, command, **arguments):
+        """Run a QMP command on the QEMU that runs the guest now."""
+        try:
+            return self.machine.qmp.execute(command, **arguments)
+        except HarnessError as error:
+            raise self.machine.explain(error) from error
+
+    def device_property(self, name):
+        """A QOM property of the balloon device."""
+        return self.qmp("qom-get", path=BALLOON_PATH, property=name)
+
+    def counters(self):
+        """The counters of our device."""
+        return self.device_property("fastballoon-counters")
+
+    def memory_bytes(self):
+        """The guest's memory as the balloon leaves it."""
+        return self.qmp("query-balloon")["actual"]
+
+    def set_memory(self, mib, timeout=120.0):
+        """Ask for a size and wait for it; returns the seconds it took.
+
+        Polls all the time at first, then at a two-hundredth of the time passed, so that the
+        pause never adds more than half a percent.
+        """
+        target = mib * MIB
+        started = time.monotonic()
+        self.qmp("balloon", value=target)
+        while True:
+            actual = self.memory_bytes()
+            elapsed = time.monotonic() - started
+            if actual == target:
+                return elapsed
+            if elapsed > timeout:
+                self.machine.check_kernel_log()
+                raise GuestTimeout(f"the guest has {actual} bytes, {target} were asked for, "
+                                   f"after {timeout} s; see {self.machine.console_path}")
+            if elapsed > 0.1:
+                time.sleep(elapsed / 200)
+
+    def console_text(self):
+        """All that the guest has printed on the console of the QEMU that runs it now."""
+        return kernel_log.read_log(self.machine.console_path)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Move a guest to another QEMU process on the same host."""
+
+import time
+from dataclasses import dataclass
+
+from .errors import HarnessError, MigrationFailed
+
+MAX_BANDWIDTH = 100 << 30
+DOWNTIME_LIMIT_MS = 2000
+
+
+@dataclass
+class MigrationResult:
+    """What one migration took; the resident memory is the source's."""
+
+    total_ms: int
+    downtime_ms: int
+    sent_bytes: int
+    rss_before_bytes: int
+    rss_after_bytes: int
+    rounds: int
+
+
+def migrate(guest, timeout=180.0, capabilities=(), progress=None):
+    """Migrate a guest over loopback TCP; afterwards `guest` goes on in the destination.
+
+    capabilities: QMP migration capabilities to switch on on both sides.
+    progress: called now and then with the source's answer to query-migrate.
+    """
+    source = guest.machine
+    destination = guest.start_machine(incoming=True)
+    for machine in (source, destination):
+        _configure(machine, capabilities)
+    destination.qmp.execute("migrate-incoming", uri="tcp:127.0.0.1:0")
+    port = _listening_port(destination)
+    before = source.rss_bytes()
+    source.qmp.execute("migrate", uri=f"tcp:127.0.0.1:{port}")
+    info = _wait(source, destination, timeout, progress)
+    result = MigrationResult(
+        total_ms=info["total-time"], downtime_ms=info["downtime"],
+        sent_bytes=info["ram"]["transferred"], rss_before_bytes=before,
+        rss_after_bytes=source.rss_bytes(), rounds=info["ram"]["dirty-sync-count"])
+    guest.machine = destination
+    _wait_running(guest)
+    source.check_kernel_log()
+    source.kill()
+    return result
+
+
+def _configure(machine, capabilities):
+    wanted = [{"capability": name, "state": True} for name in ("events", *capabilities)]
+    machine.qmp.execute("migrate-set-capabilities", capabilities=wanted)
+    machine.qmp.execute("migrate-set-parameters", max_bandwidth=MAX_BANDWIDTH,
+                        downtime_limit=DOWNTIME_LIMIT_MS)
+
+
+def _listening_port(machine):
+    addresses = machine.qmp.execute("query-migrate").get("socket-address", [])
+    if not addresses:
+        raise MigrationFailed("the destination does not listen")
+    return addresses[0]["port"]
+
+
+def _wait(source, destination, timeout, progress):
+    """Wait for the end by events, since each query takes a lock that the migration needs."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            source.qmp.poll_events(0.25)
+            ended = source.qmp.take_event(
+                "MIGRATION", lambda data: data["status"] in ("completed", "failed", "cancelled"))
+        except HarnessError as error:
+            raise source.explain(error) from error
+        if ended or progress:
+            info = source.qmp.execute("query-migrate")
+        if ended and ended["data"]["status"] == "completed":
+            return info
+        if ended:
+            cause = info.get("error-desc", ended["data"]["status"])
+            raise destination.explain(MigrationFailed(f"the migration failed: {cause}"))
+        if progress:
+            progress(info)
+        if time.monotonic() > deadline:
+            raise source.explain(MigrationFailed(f"no end of the migration in {timeout} s"))
+
+
+def _wait_running(guest):
+    deadline = time.monotonic() + 30
+    while guest.qmp("query-status")["status"] != "running":
+        if time.monotonic() > deadline:
+            raise MigrationFailed("the destination does not run after the migration")
+        time.sleep(0.01)
+    guest.command("ping", timeout=30)
