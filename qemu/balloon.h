@@ -92,6 +92,8 @@ void fb_queue_add(FbBalloon *balloon, FbQueue *queue, int size,
 void fb_queue_delete(FbQueue *queue);
 /** fb_queue_kick() - look at the queue again from the main loop. */
 void fb_queue_kick(FbQueue *queue);
+/** fb_queue_drain() - handle what is queued now, at most a ring full. */
+void fb_queue_drain(FbQueue *queue);
 /**
  * fb_buffer_from_elem() - present a descriptor chain to the core.
  * @ranges: room for elem->in_num ranges, which the buffer then points to.

@@ -59,6 +59,11 @@ static void fb_hinting_begin(FbBalloon *balloon)
 	hinting->off_reason = fb_hinting_off_reason(balloon);
 	if (hinting->off_reason)
 		return;
+	/*
+	 * What is queued belongs to no round. A driver that rewrites its command id in place
+	 * would put the new id in front of these hints, were they still queued afterwards.
+	 */
+	fb_queue_drain(&balloon->hint);
 	fb_hint_begin(&balloon->core.hint);
 	virtio_notify_config(VIRTIO_DEVICE(balloon));
 }

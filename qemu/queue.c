@@ -71,6 +71,15 @@ static void fb_queue_bh(void *opaque)
 		fb_queue_run(queue);
 }
 
+void fb_queue_drain(FbQueue *queue)
+{
+	unsigned int left = VIRTQUEUE_MAX_SIZE;
+
+	while (fb_queue_runs(queue) && left-- && fb_queue_handle_one(queue))
+		;
+	virtio_notify(VIRTIO_DEVICE(queue->balloon), queue->vq);
+}
+
 static FbQueue *fb_queue_of(FbBalloon *balloon, VirtQueue *vq)
 {
 	FbQueue *queues[] = { &balloon->inflate, &balloon->deflate, &balloon->hint };
