@@ -32,6 +32,8 @@ ifneq ($(wildcard $(B)/deps.stamp),)
 PREPARED := prepared
 endif
 
+# The cmocka programs; the other suites are folders of pytest.
+UNIT_PROGRAMS = $(filter $(B)/tests/unit/%,$(TESTBINS))
 SUITES := lint setup unit tool qtest guest
 
 .PHONY: all testbins prepared deps check demo run-check $(SUITES:%=check-%) format \
@@ -59,10 +61,10 @@ check demo: deps
 	@$(MAKE) --no-print-directory run-$@
 
 run-check: testbins
-	@$(PYTHON) scripts/check.py $(SUITES)
+	@$(PYTHON) scripts/check.py --programs "$(UNIT_PROGRAMS)" $(SUITES)
 
 $(SUITES:%=check-%): testbins
-	@$(PYTHON) scripts/check.py $(@:check-%=%)
+	@$(PYTHON) scripts/check.py --programs "$(UNIT_PROGRAMS)" $(@:check-%=%)
 
 format:
 	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
