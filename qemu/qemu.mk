@@ -28,3 +28,14 @@ $(FB_QEMU_SO): $(FB_QEMU_OBJS) $(B)/device/libfastballoon-device.a
 
 -include $(FB_QEMU_OBJS:.o=.d)
 ALL += $(FB_QEMU_SO)
+
+# The same binding, built for a QEMU that is not there: the ABI check has to refuse it.
+FB_QEMU_MISFITS := $(patsubst tests/qtest/abi/%.h,$(B)/tests/qtest/abi/%.so,$(wildcard tests/qtest/abi/*.h))
+
+$(B)/tests/qtest/abi/%.so: tests/qtest/abi/%.h qemu/abi.c $(FB_QEMU_SO)
+	@mkdir -p $(@D)
+	$(CC) $(FB_QEMU_CFLAGS) -include $< -c -o $(@:.so=.o) qemu/abi.c
+	$(CC) -shared -Wl,-z,relro,-z,now -o $@ $(@:.so=.o) $(filter-out %/abi.o,$(FB_QEMU_OBJS)) \
+		$(B)/device/libfastballoon-device.a
+
+TESTBINS += $(FB_QEMU_MISFITS)
