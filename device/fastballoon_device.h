@@ -59,8 +59,9 @@ struct fb_buffer {
  * @host_page_size: smallest size that the host can discard in it, in bytes; a power of two
  *                  of at least FB_PAGE_SIZE.
  *
- * The hypervisor reports pieces whose ends are aligned as its backend needs: @gpa is the
- * address of a whole host page.
+ * @gpa is the address of a whole host page; where @len is no multiple of @host_page_size, the
+ * rest is never discarded. RAM that can't be discarded, such as the end of a host page whose
+ * start lies elsewhere, is a piece shorter than @host_page_size.
  */
 struct fb_ram {
 	uint64_t gpa;
@@ -106,15 +107,15 @@ struct fb_host_ops {
  * Buffers, ranges and refusals count events; the others count bytes.
  */
 struct fb_counters {
-	uint64_t requests;       /* buffers handled on inflateq, deflateq and reporting queue */
-	uint64_t ranges;         /* coalesced runs handled, each inside one piece of RAM */
-	uint64_t inflated_bytes; /* announced on the inflateq */
-	uint64_t deflated_bytes; /* announced on the deflateq */
-	uint64_t reported_bytes; /* reported free on the reporting queue */
-	uint64_t discarded_bytes; /* given back to the host, from any queue */
+	uint64_t requests;         /* buffers handled on inflateq, deflateq and reporting queue */
+	uint64_t ranges;           /* coalesced runs handled, each inside one piece of RAM */
+	uint64_t inflated_bytes;   /* announced on the inflateq */
+	uint64_t deflated_bytes;   /* announced on the deflateq */
+	uint64_t reported_bytes;   /* reported free on the reporting queue */
+	uint64_t discarded_bytes;  /* given back to the host, from any queue */
 	uint64_t discard_failures; /* discards that the host could not do */
-	uint64_t inhibited_bytes; /* not given back, since discards were forbidden */
-	uint64_t refused;        /* malformed buffers, entries or ranges outside RAM */
+	uint64_t inhibited_bytes;  /* not given back, since discards were forbidden */
+	uint64_t refused;          /* malformed buffers, entries or ranges outside RAM */
 };
 
 /* The device's half of free page hinting (virtio 1.3, section 5.5.6.7). */
@@ -157,11 +158,11 @@ struct fb_scratch; /* working memory of the buffer in progress: internal.h */
 struct fb_device {
 	const struct fb_host_ops *ops;
 	void *host;
-	uint64_t features;     /* negotiated; set by fb_device_set_features() */
-	uint32_t num_pages;    /* target, FB_PAGE_SIZE units (saved) */
-	uint32_t actual;       /* size that the driver last wrote (saved) */
-	uint32_t poison_val;   /* written by the driver with F_PAGE_POISON (saved) */
-	struct fb_hint hint;   /* (saved: state, cmd_id) */
+	uint64_t features;   /* negotiated; set by fb_device_set_features() */
+	uint32_t num_pages;  /* target, FB_PAGE_SIZE units (saved) */
+	uint32_t actual;     /* size that the driver last wrote (saved) */
+	uint32_t poison_val; /* written by the driver with F_PAGE_POISON (saved) */
+	struct fb_hint hint; /* (saved: state, cmd_id) */
 	struct fb_counters counters;
 	uint64_t stats[FB_STATS_MAX];
 	struct fb_partial *partial;

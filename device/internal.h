@@ -63,8 +63,7 @@ void fb_request_run(struct fb_request *req, const struct fb_range *run);
  *
  * Return: a length in bytes; 0 where @gpa is not in RAM.
  */
-uint64_t fb_ram_extent(const struct fb_device *dev, uint64_t gpa, uint64_t end,
-		       struct fb_ram *ram);
+uint64_t fb_ram_extent(const struct fb_device *dev, uint64_t gpa, uint64_t end, struct fb_ram *ram);
 
 /**
  * fb_discard_run() - give a run inside @ram back to the host, unless that is forbidden.

@@ -10,12 +10,10 @@
 
 /* By tag: the specification's number is the index. */
 static const char *const fb_stat_names[FB_STATS_MAX] = {
-	"stat-swap-in",	       "stat-swap-out",	      "stat-major-faults",
-	"stat-minor-faults",   "stat-free-memory",    "stat-total-memory",
-	"stat-available-memory", "stat-disk-caches",  "stat-htlb-pgalloc",
-	"stat-htlb-pgfail",    "stat-oom-kills",      "stat-alloc-stalls",
-	"stat-async-scans",    "stat-direct-scans",   "stat-async-reclaims",
-	"stat-direct-reclaims",
+	"stat-swap-in",      "stat-swap-out",     "stat-major-faults",     "stat-minor-faults",
+	"stat-free-memory",  "stat-total-memory", "stat-available-memory", "stat-disk-caches",
+	"stat-htlb-pgalloc", "stat-htlb-pgfail",  "stat-oom-kills",        "stat-alloc-stalls",
+	"stat-async-scans",  "stat-direct-scans", "stat-async-reclaims",   "stat-direct-reclaims",
 };
 
 const char *fb_stat_name(unsigned int tag)

@@ -33,7 +33,7 @@
 #define VIRTIO_FASTBALLOON_SG_MAX 256
 
 /* A driver sends no more page frame numbers than this in one buffer of a PFN array. */
-#define VIRTIO_FASTBALLOON_PFNS_MAX (1U << 20)
+#define VIRTIO_FASTBALLOON_PFNS_MAX (1U << 16)
 
 _Static_assert(sizeof(struct virtio_balloon_config) == 16,
 	       "the configuration space ends with poison_val");

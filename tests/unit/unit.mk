@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# unit.mk - the unit tests of device/, under AddressSanitizer and UBSan, and how to run them.
+
+UNIT_NAMES := range partial device inflate host_page report hint stats
+UNIT_DIR := $(B)/tests/unit
+UNIT_OBJ_DIR := $(UNIT_DIR)/objects
+UNIT_DEVICE_OBJS := $(DEVICE_SRCS:%.c=$(UNIT_OBJ_DIR)/%.o)
+UNIT_MOCK := $(UNIT_OBJ_DIR)/mock_host.o
+UNIT_OBJS := $(UNIT_DEVICE_OBJS) $(UNIT_MOCK) $(UNIT_NAMES:%=$(UNIT_OBJ_DIR)/test_%.o)
+UNIT_BINS := $(UNIT_NAMES:%=$(UNIT_DIR)/%)
+
+TESTBINS += $(UNIT_BINS)
+
+$(UNIT_OBJ_DIR)/device/%.o: device/%.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(UNIT_OBJ_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_OBJ_DIR)/test_%.o $(UNIT_MOCK) $(UNIT_DEVICE_OBJS)
+	$(CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka
+
+-include $(UNIT_OBJS:.o=.d)
