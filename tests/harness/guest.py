@@ -213,12 +213,15 @@ class Guest:
         return self.qmp("query-balloon")["actual"]
 
     def set_memory(self, mib, timeout=120.0):
+        """As set_memory_bytes(), for a size in MiB."""
+        return self.set_memory_bytes(mib * MIB, timeout)
+
+    def set_memory_bytes(self, target, timeout=120.0):
         """Ask for a size and wait for it; returns the seconds it took.
 
         Polls all the time at first, then at a two-hundredth of the time passed, so that the
         pause never adds more than half a percent.
         """
-        target = mib * MIB
         started = time.monotonic()
         self.qmp("balloon", value=target)
         while True:

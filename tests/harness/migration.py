@@ -22,11 +22,12 @@ class MigrationResult:
     rounds: int
 
 
-def migrate(guest, timeout=180.0, capabilities=(), progress=None):
+def migrate(guest, timeout=180.0, capabilities=(), progress=None, inspect=None):
     """Migrate a guest over loopback TCP; afterwards `guest` goes on in the destination.
 
     capabilities: QMP migration capabilities to switch on on both sides.
     progress: called now and then with the source's answer to query-migrate.
+    inspect: called once after the end, while `guest` still is the source.
     """
     source = guest.machine
     destination = guest.start_machine(incoming=True)
@@ -35,12 +36,16 @@ def migrate(guest, timeout=180.0, capabilities=(), progress=None):
     destination.qmp.execute("migrate-incoming", uri="tcp:127.0.0.1:0")
     port = _listening_port(destination)
     before = source.rss_bytes()
+    while source.qmp.take_event("MIGRATION"):
+        pass  # of the migration that brought the guest here
     source.qmp.execute("migrate", uri=f"tcp:127.0.0.1:{port}")
     info = _wait(source, destination, timeout, progress)
     result = MigrationResult(
         total_ms=info["total-time"], downtime_ms=info["downtime"],
         sent_bytes=info["ram"]["transferred"], rss_before_bytes=before,
         rss_after_bytes=source.rss_bytes(), rounds=info["ram"]["dirty-sync-count"])
+    if inspect:
+        inspect()
     guest.machine = destination
     _wait_running(guest)
     source.check_kernel_log()

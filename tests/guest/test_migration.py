@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Migrations there and back, with hints, and the contents verified on the destination."""
+
+import pytest
+
+from harness.migration import migrate
+from pairs import ALL_PAIRS, MIB, OURS_ON_OURS, STOCK_ON_OURS, pair_config, pair_name
+
+MEMORY_MIB = 2048
+USED_MIB = 1400
+VERIFIED_MIB = 128
+
+
+def _migrate_and_verify(guest):
+    result = migrate(guest)
+    verdict = guest.wait_verifier_passes(2)
+    assert verdict.text == "ok", f"after {result}: {verdict.text}"
+    guest.check_kernel_log()
+    return result
+
+
+@pytest.mark.parametrize("pair", ALL_PAIRS)
+def test_twice_there_and_back(own_guest, pair):
+    """Four migrations with hints: what was freed is not sent, what is in use stays right."""
+    guest = own_guest(pair_config(pair, memory_mib=MEMORY_MIB, reporting=False),
+                      f"migrate-{pair_name(pair)}", copies=2)
+    guest.start_verifier(VERIFIED_MIB)
+    for _ in range(4):
+        guest.touch(USED_MIB)
+        result = _migrate_and_verify(guest)
+        assert result.sent_bytes < (USED_MIB - 200) * MIB, "the hints saved too little"
+    guest.command("stop verify")
+
+
+def test_hinted_bytes_are_counted(own_guest):
+    """Our device counts what the hints let it skip, and no hint is refused."""
+    guest = own_guest(pair_config(OURS_ON_OURS, reporting=False), "migrate-counters", copies=2)
+    guest.touch(400)
+    counters = {}
+    migrate(guest, inspect=lambda: counters.update(guest.counters()))
+    assert counters["hinted-bytes"] >= 300 * MIB
+    assert counters["refused"] == 0
+
+
+@pytest.mark.parametrize("pair", ALL_PAIRS)
+def test_migrate_while_inflated(own_guest, pair):
+    """The balloon's size, target and driver go on in the destination."""
+    guest = own_guest(pair_config(pair), f"inflated-{pair_name(pair)}", copies=2)
+    total = guest.meminfo_kib("MemTotal")
+    guest.start_verifier(64)
+    guest.set_memory(400)
+    migrate(guest)
+    assert guest.memory_bytes() == 400 * MIB
+    guest.set_memory(500)
+    guest.set_memory(350)
+    guest.set_memory(guest.config.memory_mib)
+    assert guest.meminfo_kib("MemTotal") == total
+    assert guest.wait_verifier_passes(1).text == "ok"
+
+
+@pytest.mark.parametrize("pair", [
+    pytest.param(OURS_ON_OURS, id="ours-on-ours"),
+    pytest.param(STOCK_ON_OURS, id="stock-on-ours"),
+])
+def test_migrate_while_inflating(own_guest, pair):
+    """A migration in the middle of an inflate: the destination's balloon reaches the target."""
+    guest = own_guest(pair_config(pair), f"inflating-{pair_name(pair)}", copies=2)
+    guest.start_verifier(64)
+    guest.qmp("balloon", value=400 * MIB)
+    migrate(guest)
+    guest.set_memory(400)
+    guest.set_memory(guest.config.memory_mib)
+    assert guest.wait_verifier_passes(1).text == "ok"

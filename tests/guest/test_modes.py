@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Our driver with its choices pinned, and in kernels where it must be careful."""
+
+import pytest
+
+from harness.migration import migrate
+from pairs import MIB, OURS_ON_OURS, OURS_ON_STOCK, pair_config, pair_name
+
+PINNED = [
+    (OURS_ON_OURS, "transport=sg"),
+    (OURS_ON_OURS, "transport=report"),
+    (OURS_ON_OURS, "transport=pfn"),
+    (OURS_ON_OURS, "page_source=alloc"),
+    (OURS_ON_OURS, "transport=pfn page_source=alloc"),
+    (OURS_ON_STOCK, "transport=pfn"),
+    (OURS_ON_STOCK, "page_source=alloc"),
+]
+
+
+@pytest.mark.parametrize("pair,params", PINNED,
+                         ids=[f"{pair_name(pair)} {params}" for pair, params in PINNED])
+def test_pinned(shared_guest, pair, params):
+    """Each way to inflate and each source of pages reaches the byte and gives all back."""
+    guest = shared_guest(pair_config(pair), pair_name(pair))
+    guest.unload_driver("ours")
+    guest.load_driver("ours", params)
+    total = guest.meminfo_kib("MemTotal")
+    guest.touch(500)
+    before = guest.machine.rss_bytes()
+    guest.set_memory(300)
+    fell = before - guest.machine.rss_bytes()
+    guest.set_memory(guest.config.memory_mib)
+    restored = guest.meminfo_kib("MemTotal")
+    guest.unload_driver("ours")
+    guest.load_driver("ours")
+    assert restored == total
+    assert fell >= 300 * MIB, f"resident memory fell by {fell // MIB} MiB only"
+
+
+@pytest.mark.parametrize("kernel_args", [
+    pytest.param(("init_on_alloc=0",), id="init_on_alloc=0"),
+    pytest.param(("init_on_free=1",), id="init_on_free=1"),
+    pytest.param(("page_poison=1",), id="page_poison=1"),
+    pytest.param(("page_poison=1", "init_on_free=0", "init_on_alloc=0"), id="poisoned"),
+])
+def test_kernel_memory_settings(own_guest, kernel_args):
+    """Resizing and a migration stay right; where freed pages have contents, nothing is hinted."""
+    guest = own_guest(pair_config(OURS_ON_OURS, kernel_args=kernel_args), "settings", copies=2)
+    total = guest.meminfo_kib("MemTotal")
+    guest.start_verifier(64)
+    guest.set_memory(350)
+    guest.set_memory(guest.config.memory_mib)
+    assert guest.meminfo_kib("MemTotal") == total
+    counters = {}
+    migrate(guest, inspect=lambda: counters.update(guest.counters()))
+    if kernel_args == ("init_on_alloc=0",):
+        assert counters["hinted-bytes"] >= 200 * MIB
+    else:
+        assert counters["hinted-bytes"] == 0
+    guest.touch(400)
+    guest.set_memory(350)
+    assert guest.wait_verifier_passes(1).text == "ok"
