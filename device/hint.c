@@ -97,14 +97,14 @@ static void fb_hint_receive_id(struct fb_hint *hint, uint32_t id)
 /* Read a command id of exactly four bytes from the device-readable parts. */
 static bool fb_hint_read_id(const struct fb_buffer *buffer, uint32_t *id)
 {
+	uint32_t wire = 0;
 	struct fb_iov it;
 
 	fb_iov_init(&it, buffer->out, buffer->out_count);
-	if (fb_iov_left(&it) != sizeof(*id))
+	if (fb_iov_left(&it) != sizeof(wire))
 		return false;
-	if (fb_iov_read(&it, id, sizeof(*id)) != sizeof(*id))
-		return false;
-	*id = le32toh(*id);
+	fb_iov_read(&it, &wire, sizeof(wire));
+	*id = le32toh(wire);
 	return true;
 }
 

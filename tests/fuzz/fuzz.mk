@@ -11,6 +11,6 @@ $(FUZZ_OBJS): $(B)/tests/fuzz/%.o: tests/fuzz/%.c tests/fuzz/fuzz.mk
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(FUZZ_BIN): $(FUZZ_OBJS) $(UNIT_MOCK) $(UNIT_DEVICE_OBJS)
-	$(CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka
+	$(CC) $(UNIT_CFLAGS) $(UNIT_LDFLAGS) -o $@ $^ -lcmocka
 
 -include $(FUZZ_OBJS:.o=.d)

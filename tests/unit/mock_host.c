@@ -7,6 +7,34 @@
 
 #include "mock_host.h"
 
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+/* Allocations until one fails, counting itself; 0 for none. */
+static unsigned int fb_mock_allocations_left;
+
+void fb_mock_fail_allocation(unsigned int nth)
+{
+	fb_mock_allocations_left = nth + 1;
+}
+
+static bool fb_mock_allocation_fails(void)
+{
+	return fb_mock_allocations_left && !--fb_mock_allocations_left;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fb_mock_allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fb_mock_allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
 static const struct fb_ram *fb_mock_ram_at(const struct fb_mock *mock, uint64_t gpa)
 {
 	for (unsigned int i = 0; i < mock->ram_count; i++) {
@@ -31,10 +59,8 @@ static int fb_mock_find_ram(void *host, uint64_t gpa, struct fb_ram *ram)
 }
 
 /* The operation must consist of whole units inside one piece of RAM. */
-static void fb_mock_check_op(const struct fb_mock *mock, uint64_t gpa, uint64_t len, uint64_t unit,
-			     const struct fb_ram *ram)
+static void fb_mock_check_op(const struct fb_ram *ram, uint64_t gpa, uint64_t len, uint64_t unit)
 {
-	assert_non_null(ram);
 	assert_true(len > 0);
 	assert_int_equal((gpa - ram->gpa) % unit, 0);
 	assert_int_equal(len % unit, 0);
@@ -58,7 +84,8 @@ static int fb_mock_discard(void *host, uint64_t gpa, uint64_t len)
 	struct fb_mock_op *op;
 
 	assert_false(mock->inhibited);
-	fb_mock_check_op(mock, gpa, len, ram ? ram->host_page_size : 1, ram);
+	assert_non_null(ram);
+	fb_mock_check_op(ram, gpa, len, ram->host_page_size);
 	op = fb_mock_record(mock, gpa, len);
 	op->kind = FB_MOCK_DISCARD;
 	if (mock->fail_from) {
@@ -80,8 +107,10 @@ static bool fb_mock_inhibited(void *host)
 static void fb_mock_skip(void *host, uint64_t gpa, uint64_t len)
 {
 	struct fb_mock *mock = host;
+	const struct fb_ram *ram = fb_mock_ram_at(mock, gpa);
 
-	fb_mock_check_op(mock, gpa, len, FB_PAGE_SIZE, fb_mock_ram_at(mock, gpa));
+	assert_non_null(ram);
+	fb_mock_check_op(ram, gpa, len, FB_PAGE_SIZE);
 	fb_mock_record(mock, gpa, len)->kind = FB_MOCK_SKIP;
 }
 
@@ -118,12 +147,17 @@ static const struct fb_host_ops fb_mock_ops = {
 	.guest_error = fb_mock_guest_error,
 };
 
+int fb_mock_init_device(struct fb_mock *mock, struct fb_device *dev)
+{
+	return fb_device_init(dev, &fb_mock_ops, mock);
+}
+
 struct fb_mock *fb_mock_new(uint64_t features)
 {
 	struct fb_mock *mock = calloc(1, sizeof(*mock));
 
 	assert_non_null(mock);
-	assert_int_equal(fb_device_init(&mock->dev, &fb_mock_ops, mock), 0);
+	assert_int_equal(fb_mock_init_device(mock, &mock->dev), 0);
 	fb_device_set_features(&mock->dev, features);
 	return mock;
 }

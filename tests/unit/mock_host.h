@@ -69,6 +69,17 @@ enum fb_mock_queue {
 	FB_MOCK_QUEUES,
 };
 
+/**
+ * fb_mock_fail_allocation() - let the device run out of memory.
+ * @nth: its next allocation but so many fails; the ones after it work again.
+ *
+ * Needs the linker's --wrap for malloc and calloc.
+ */
+void fb_mock_fail_allocation(unsigned int nth);
+
+/** fb_mock_init_device() - fb_device_init() with @mock as the host. Return: what it returns. */
+int fb_mock_init_device(struct fb_mock *mock, struct fb_device *dev);
+
 /** fb_mock_new() - a device with @features in a host without RAM. */
 struct fb_mock *fb_mock_new(uint64_t features);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* test_device.c - life of the device and its configuration space. */
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include "mock_host.h"
@@ -132,6 +133,19 @@ static void fb_test_destroy_twice(void **state)
 	fb_device_destroy(&mock->dev);
 }
 
+static void fb_test_out_of_memory(void **state)
+{
+	struct fb_mock *mock = *state;
+	struct fb_device dev;
+
+	for (unsigned int nth = 0; nth < 2; nth++) {
+		fb_mock_fail_allocation(nth);
+		assert_int_equal(fb_mock_init_device(mock, &dev), -ENOMEM);
+	}
+	assert_int_equal(fb_mock_init_device(mock, &dev), 0);
+	fb_device_destroy(&dev);
+}
+
 #define FB_TEST(name) cmocka_unit_test_setup_teardown(name, fb_setup, fb_teardown)
 
 int main(void)
@@ -145,6 +159,7 @@ int main(void)
 		FB_TEST(fb_test_poison_needs_feature),
 		FB_TEST(fb_test_reset),
 		FB_TEST(fb_test_destroy_twice),
+		FB_TEST(fb_test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("device", tests, NULL, NULL);

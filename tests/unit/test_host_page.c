@@ -254,6 +254,9 @@ static void fb_test_ram_ends_within_host_page(void **state)
 	fb_inflate(mock, 4 * FB_GIB, FB_HUGE + FB_MIB);
 	fb_expect_only(mock, 4 * FB_GIB, FB_HUGE);
 	fb_inflate(mock, 4 * FB_GIB + FB_HUGE, FB_MIB);
+	/* A piece shorter than a host page is RAM that can't be discarded. */
+	fb_mock_add_ram(mock, 8 * FB_GIB + FB_MIB, FB_MIB, FB_HUGE);
+	fb_inflate(mock, 8 * FB_GIB + FB_MIB, FB_MIB);
 	assert_int_equal(mock->op_count, 0);
 	assert_int_equal(fb_partial_count(mock->dev.partial), 0);
 	assert_int_equal(mock->dev.counters.refused, 0);

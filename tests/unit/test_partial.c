@@ -140,6 +140,16 @@ static void fb_test_size_change_starts_afresh(void **state)
 	assert_true(fb_add(partial, 0, 64 * FB_KIB, 60 * FB_KIB, 4 * FB_KIB));
 }
 
+static void fb_test_out_of_memory(void **state)
+{
+	struct fb_partial *partial = *state;
+
+	fb_mock_fail_allocation(0);
+	assert_false(fb_add(partial, 0, FB_HUGE, 0, FB_HUGE / 2));
+	assert_int_equal(fb_partial_count(partial), 0);
+	assert_false(fb_add(partial, 0, FB_HUGE, FB_HUGE / 2, FB_HUGE / 2));
+}
+
 static void fb_test_clear(void **state)
 {
 	struct fb_partial *partial = *state;
@@ -165,6 +175,7 @@ int main(void)
 		FB_TEST(fb_test_touched_is_kept),
 		FB_TEST(fb_test_bitmap_is_bounded),
 		FB_TEST(fb_test_size_change_starts_afresh),
+		FB_TEST(fb_test_out_of_memory),
 		FB_TEST(fb_test_clear),
 	};
 

@@ -7,6 +7,8 @@ UNIT_OBJ_DIR := $(UNIT_DIR)/objects
 UNIT_DEVICE_OBJS := $(DEVICE_SRCS:%.c=$(UNIT_OBJ_DIR)/%.o)
 UNIT_MOCK := $(UNIT_OBJ_DIR)/mock_host.o
 UNIT_OBJS := $(UNIT_DEVICE_OBJS) $(UNIT_MOCK) $(UNIT_NAMES:%=$(UNIT_OBJ_DIR)/test_%.o)
+# The mock host can let the device run out of memory.
+UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc
 UNIT_BINS := $(UNIT_NAMES:%=$(UNIT_DIR)/%)
 
 TESTBINS += $(UNIT_BINS)
@@ -20,6 +22,6 @@ $(UNIT_OBJ_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_OBJ_DIR)/test_%.o $(UNIT_MOCK) $(UNIT_DEVICE_OBJS)
-	$(CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka
+	$(CC) $(UNIT_CFLAGS) $(UNIT_LDFLAGS) -o $@ $^ -lcmocka
 
 -include $(UNIT_OBJS:.o=.d)
