@@ -74,7 +74,7 @@ install: all $(INSTALL_PARTS:%=install-%)
 uninstall: $(INSTALL_PARTS:%=uninstall-%)
 
 clean:
-	@find $(B) -mindepth 1 -maxdepth 1 ! -name kernels ! -name qemu-headers ! -name deps.stamp \
+	@find $(B) -mindepth 1 -maxdepth 1 ! -name kernels ! -name qemu-headers ! -name "deps.*" \
 		! -name log -exec rm -rf {} + 2>/dev/null || true
 
 distclean:

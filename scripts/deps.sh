@@ -15,6 +15,11 @@ esac
 
 need_amd64
 mkdir -p build/log build/kernels build/qemu-headers || die "cannot write below $PWD/build"
+exec 9>build/deps.lock
+flock 9
+# What is unpacked in part has a name that begins with a dot.
+trap 'rm -rf build/apt build/kernels/.[0-9]* build/qemu-headers/.[0-9]*' EXIT
+trap 'exit 1' HUP INT TERM
 need_memory 3000
 if [ -e build/deps.stamp ]; then
 	need_disk 1000 build
@@ -25,7 +30,6 @@ fi
 sh scripts/packages.sh || exit 1
 prepare_kernel
 prepare_qemu_headers
-rm -rf build/apt
 
 now="kernel $(readlink build/kernels/default), QEMU $(readlink build/qemu-headers/current)"
 if [ "$(cat build/deps.stamp 2>/dev/null)" != "$now" ]; then

@@ -49,7 +49,7 @@ fetch_kernel() {
 		rm "$deb"
 	done
 	relocate_headers "$work/root/usr/src/linux-headers-$release" && link_kernel "$work" "$release" ||
-		die "the packages of Linux $release are not laid out as Debian 12's: see build/kernels/.$release"
+		die "the packages of Linux $release are not laid out as those of Debian 12's 6.1 are"
 	rm -rf "build/kernels/$release"
 	mv "$work" "build/kernels/$release"
 }
