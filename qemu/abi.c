@@ -17,9 +17,9 @@
 static bool fb_abi_version(void)
 {
 	VersionInfo *found = qmp_query_version(&error_abort);
-	g_autofree char *text = g_strdup_printf("%" PRId64 ".%" PRId64 ".%" PRId64,
-						found->qemu->major, found->qemu->minor,
-						found->qemu->micro);
+	g_autofree char *text =
+		g_strdup_printf("%" PRId64 ".%" PRId64 ".%" PRId64, found->qemu->major,
+				found->qemu->minor, found->qemu->micro);
 	bool same = !strcmp(text, QEMU_VERSION);
 
 	if (!same)
@@ -72,14 +72,13 @@ static bool fb_abi_sizes(void)
 	       fb_abi_value("the size of virtio-balloon-device",
 			    object_type_get_instance_size(TYPE_VIRTIO_BALLOON),
 			    sizeof(VirtIOBalloon)) &&
-	       fb_abi_value("the size of migration",
-			    object_type_get_instance_size(TYPE_MIGRATION), sizeof(MigrationState));
+	       fb_abi_value("the size of migration", object_type_get_instance_size(TYPE_MIGRATION),
+			    sizeof(MigrationState));
 }
 
 static bool fb_abi_offsets(void)
 {
-	VirtioDeviceClass *balloon =
-		VIRTIO_DEVICE_CLASS(object_class_by_name(TYPE_VIRTIO_BALLOON));
+	VirtioDeviceClass *balloon = VIRTIO_DEVICE_CLASS(object_class_by_name(TYPE_VIRTIO_BALLOON));
 
 	return fb_abi_value("the offset of VirtIOBalloon.actual",
 			    fb_abi_vmstate_offset(balloon->vmsd, "actual"),

@@ -169,11 +169,12 @@ static const VMStateDescription fb_vmstate_hint = {
 	.version_id = 1,
 	.minimum_version_id = 1,
 	.needed = fb_vmstate_hint_needed,
-	.fields = (VMStateField[]){
-		VMSTATE_UINT32(core.hint.state, FbBalloon),
-		VMSTATE_UINT32(core.hint.cmd_id, FbBalloon),
-		VMSTATE_END_OF_LIST(),
-	},
+	.fields =
+		(VMStateField[]){
+			VMSTATE_UINT32(core.hint.state, FbBalloon),
+			VMSTATE_UINT32(core.hint.cmd_id, FbBalloon),
+			VMSTATE_END_OF_LIST(),
+		},
 };
 
 static const VMStateDescription fb_vmstate_poison = {
@@ -181,10 +182,11 @@ static const VMStateDescription fb_vmstate_poison = {
 	.version_id = 1,
 	.minimum_version_id = 1,
 	.needed = fb_vmstate_poison_needed,
-	.fields = (VMStateField[]){
-		VMSTATE_UINT32(core.poison_val, FbBalloon),
-		VMSTATE_END_OF_LIST(),
-	},
+	.fields =
+		(VMStateField[]){
+			VMSTATE_UINT32(core.poison_val, FbBalloon),
+			VMSTATE_END_OF_LIST(),
+		},
 };
 
 static const VMStateDescription fb_vmstate_device = {
@@ -192,26 +194,29 @@ static const VMStateDescription fb_vmstate_device = {
 	.version_id = 1,
 	.minimum_version_id = 1,
 	.post_load = fb_balloon_post_load,
-	.fields = (VMStateField[]){
-		VMSTATE_UINT32(core.num_pages, FbBalloon),
-		VMSTATE_UINT32(core.actual, FbBalloon),
-		VMSTATE_END_OF_LIST(),
-	},
-	.subsections = (const VMStateDescription *[]){
-		&fb_vmstate_hint,
-		&fb_vmstate_poison,
-		NULL,
-	},
+	.fields =
+		(VMStateField[]){
+			VMSTATE_UINT32(core.num_pages, FbBalloon),
+			VMSTATE_UINT32(core.actual, FbBalloon),
+			VMSTATE_END_OF_LIST(),
+		},
+	.subsections =
+		(const VMStateDescription *[]){
+			&fb_vmstate_hint,
+			&fb_vmstate_poison,
+			NULL,
+		},
 };
 
 static const VMStateDescription fb_vmstate = {
 	.name = "virtio-fastballoon",
 	.version_id = 1,
 	.minimum_version_id = 1,
-	.fields = (VMStateField[]){
-		VMSTATE_VIRTIO_DEVICE,
-		VMSTATE_END_OF_LIST(),
-	},
+	.fields =
+		(VMStateField[]){
+			VMSTATE_VIRTIO_DEVICE,
+			VMSTATE_END_OF_LIST(),
+		},
 };
 
 static Property fb_balloon_properties[] = {

@@ -32,7 +32,7 @@ static int fb_flush_notify(NotifierWithReturn *notifier, void *data)
 		return 0;
 	/* Drops the BQL while it waits, as QEMU's own listener does at this place. */
 	CPU_FOREACH(cpu)
-		run_on_cpu(cpu, fb_tlb_flush_on_cpu, RUN_ON_CPU_NULL);
+	run_on_cpu(cpu, fb_tlb_flush_on_cpu, RUN_ON_CPU_NULL);
 	return 0;
 }
 

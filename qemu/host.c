@@ -44,24 +44,32 @@ static int fb_host_find_ram(void *host, uint64_t gpa, struct fb_ram *ram)
 {
 	uint64_t page_size, skew, room = UINT64_MAX - gpa;
 	MemoryRegionSection section;
-	int ret = 0;
 
-	if (!fb_find_section(gpa, FB_PAGE_SIZE, &section))
+	if (!fb_find_section(gpa, room, &section))
 		return -ENOENT;
 	page_size = MAX(qemu_ram_pagesize(section.mr->ram_block), FB_PAGE_SIZE);
 	skew = section.offset_within_region & (page_size - 1);
-	memory_region_unref(section.mr);
-
-	/* A host page that begins in another region can never be discarded whole. */
-	if (skew > gpa || !fb_find_section(gpa - skew, room, &section))
-		return -ENOENT;
-	ram->gpa = gpa - skew;
-	ram->len = QEMU_ALIGN_DOWN(int128_get64(section.size), page_size);
+	ram->gpa = gpa;
+	ram->len = int128_get64(section.size);
 	ram->host_page_size = page_size;
-	if (gpa - ram->gpa >= ram->len)
-		ret = -ENOENT;
 	memory_region_unref(section.mr);
-	return ret;
+	if (!skew)
+		return 0;
+
+	/* The piece starts with a whole host page, unless that one begins in another region. */
+	if (skew <= gpa && fb_find_section(gpa - skew, room, &section)) {
+		uint64_t len = int128_get64(section.size);
+
+		memory_region_unref(section.mr);
+		if (len > skew) {
+			ram->gpa = gpa - skew;
+			ram->len = len;
+			return 0;
+		}
+	}
+	/* Shorter than a host page: RAM that is never discarded. */
+	ram->len = MIN(ram->len, page_size - skew);
+	return 0;
 }
 
 static int fb_host_discard(void *host, uint64_t gpa, uint64_t len)

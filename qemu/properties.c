@@ -75,8 +75,10 @@ void fb_properties_add(FbBalloon *balloon)
 {
 	Object *obj = OBJECT(balloon);
 
-	object_property_add(obj, "fastballoon-counters", "struct", fb_get_counters, NULL, NULL, NULL);
-	object_property_add(obj, "fastballoon-features", "uint64", fb_get_features, NULL, NULL, NULL);
+	object_property_add(obj, "fastballoon-counters", "struct", fb_get_counters, NULL, NULL,
+			    NULL);
+	object_property_add(obj, "fastballoon-features", "uint64", fb_get_features, NULL, NULL,
+			    NULL);
 	object_property_add_str(obj, "fastballoon-hint-state", fb_get_hint_state, NULL);
 	object_property_add_str(obj, "fastballoon-hint-off-reason", fb_get_hint_off_reason, NULL);
 }
@@ -84,9 +86,12 @@ void fb_properties_add(FbBalloon *balloon)
 void fb_properties_alias(Object *proxy, FbBalloon *balloon)
 {
 	static const char *const names[] = {
-		"guest-stats",	       "guest-stats-polling-interval",
-		"fastballoon-counters", "fastballoon-features",
-		"fastballoon-hint-state", "fastballoon-hint-off-reason",
+		"guest-stats",
+		"guest-stats-polling-interval",
+		"fastballoon-counters",
+		"fastballoon-features",
+		"fastballoon-hint-state",
+		"fastballoon-hint-off-reason",
 	};
 	size_t i;
 

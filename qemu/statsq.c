@@ -19,8 +19,7 @@ static void fb_statsq_return_elem(FbBalloon *balloon)
 
 static void fb_statsq_arm(FbBalloon *balloon, int64_t delay_s)
 {
-	timer_mod(balloon->stats.timer,
-		  qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + delay_s * 1000);
+	timer_mod(balloon->stats.timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + delay_s * 1000);
 }
 
 static void fb_statsq_poll(void *opaque)
@@ -28,7 +27,8 @@ static void fb_statsq_poll(void *opaque)
 	FbBalloon *balloon = opaque;
 	FbStatsPoll *stats = &balloon->stats;
 
-	if (stats->elem && virtio_vdev_has_feature(VIRTIO_DEVICE(balloon), VIRTIO_BALLOON_F_STATS_VQ))
+	if (stats->elem &&
+	    virtio_vdev_has_feature(VIRTIO_DEVICE(balloon), VIRTIO_BALLOON_F_STATS_VQ))
 		fb_statsq_return_elem(balloon);
 	else
 		fb_statsq_arm(balloon, stats->interval_s);
@@ -95,13 +95,13 @@ void fb_statsq_post_load(FbBalloon *balloon)
 }
 
 static void fb_statsq_get_interval(Object *obj, Visitor *v, const char *name, void *opaque,
-				  Error **errp)
+				   Error **errp)
 {
 	visit_type_int(v, name, &FB_BALLOON(obj)->stats.interval_s, errp);
 }
 
 static void fb_statsq_set_interval(Object *obj, Visitor *v, const char *name, void *opaque,
-				  Error **errp)
+				   Error **errp)
 {
 	FbBalloon *balloon = FB_BALLOON(obj);
 	FbStatsPoll *stats = &balloon->stats;
@@ -154,7 +154,8 @@ void fb_statsq_init(FbBalloon *balloon)
 	Object *obj = OBJECT(balloon);
 
 	balloon->stats.timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, fb_statsq_poll, balloon);
-	object_property_add(obj, "guest-stats", "guest statistics", fb_statsq_get, NULL, NULL, NULL);
+	object_property_add(obj, "guest-stats", "guest statistics", fb_statsq_get, NULL, NULL,
+			    NULL);
 	object_property_add(obj, "guest-stats-polling-interval", "int", fb_statsq_get_interval,
 			    fb_statsq_set_interval, NULL, NULL);
 }
