@@ -35,7 +35,7 @@ private_apt_conf() {
 	apt-config dump | sed -n -e '/^Acquire::\(IndexTargets\|Languages\|Changelogs\)/d' -e '/^Acquire/p'
 	cat <<END
 Acquire::Languages "none";
-APT::Sandbox::User "$(id -un)";
+APT::Sandbox::User "root";
 Dir::Etc::Main "/dev/null";
 Dir::Etc::Parts "$1/empty";
 Dir::Etc::SourceList "$1/sources.list";

@@ -91,7 +91,8 @@ def run_pytest(tally, suite, folder, seconds, environment):
         tally.failures.append(f"{suite}: there is no {folder}")
         return
     status = run(["/usr/bin/python3", "-m", "pytest", "-v", "--tb=short", "--color=auto",
-                  "-p", "no:cacheprovider", f"--junitxml={xml}", folder], seconds, environment)
+                  "-p", "no:cacheprovider", f"--basetemp={XML_DIR / 'tmp'}", f"--junitxml={xml}",
+                  folder], seconds, environment)
     before = len(tally.failures)
     count = tally.add_xml(suite, xml)
     if status is None:
@@ -130,6 +131,7 @@ def run_suite(tally, suite, programs):
     # The make that calls this gives its job server and flags to no test.
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     if folder:
         run_pytest(tally, suite, folder, seconds, environment)
         return

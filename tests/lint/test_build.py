@@ -8,6 +8,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 def test_second_make_does_nothing():
+    subprocess.run(["make", "--no-print-directory"], cwd=TOP, check=True, timeout=170)
     start = time.monotonic()
     done = subprocess.run(["make", "--no-print-directory"], cwd=TOP, timeout=60,
                           capture_output=True, text=True)
