@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The measurements: one guest each, with a process in it that verifies memory all the time."""
+
+import re
+import textwrap
+import time
+
+from harness import host
+from harness.errors import CommandFailed, HarnessError, KernelLogError
+from harness.guest import MIB, Guest
+from harness.migration import migrate
+
+VERIFY_MIB = 256
+VERIFY_RATE_MIB_S = 200
+INFLATE_GUEST_MIB = 4096
+MIGRATE_GUEST_MIB = 8192
+SMALLEST_GUEST_MIB = 1536
+SETTLE_SECONDS = 3
+
+
+def guest_mib(wanted_mib, copies):
+    """Size of a measured guest: what is wanted, or what the machine has."""
+    size = host.fit_guest_mib(wanted_mib, copies)
+    if size < SMALLEST_GUEST_MIB:
+        raise HarnessError(
+            f"this machine has {host.available_mib()} MiB of free memory; a measurement needs "
+            f"{SMALLEST_GUEST_MIB * copies + host.RESERVE_MIB} MiB: end other programs")
+    return size
+
+
+def gigabytes(mib):
+    """A size for the name of a case: 3072 becomes "3G"."""
+    return f"{mib / 1024:.3g}G"
+
+
+def inflate_case(memory_mib, populated):
+    """Name of an inflate case."""
+    state = "populated" if populated else "untouched"
+    given = gigabytes(given_mib(memory_mib))
+    return f"inflate {given} of {gigabytes(memory_mib)}, init_on_alloc=1, {state}"
+
+
+def migrate_case(memory_mib):
+    """Name of a migration case."""
+    return (f"migrate {gigabytes(memory_mib)}, used {gigabytes(given_mib(memory_mib))} and freed, "
+            "init_on_alloc=1")
+
+
+def given_mib(memory_mib):
+    """How much of a guest is inflated, or used and freed: three quarters."""
+    return memory_mib * 3 // 4
+
+
+def measure_inflate(subject, memory_mib, accelerator, record, show, tell):
+    """Inflate and deflate an untouched and then a populated guest.
+
+    record(case, metric, value) takes each result, show(text) says what is being done, tell(text)
+    says what went wrong. Our driver inflates through the reporting queue of the stock device,
+    which therefore is on in that row, and only there.
+    """
+    reporting = subject.name == "ours-on-stock"
+    config = subject.config(memory_mib, accelerator, reporting)
+    verdict = "no result"
+    show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
+    try:
+        with Guest(config, f"inflate-{subject.name}", accelerator) as guest:
+            _prepare(guest)
+            for populated in (False, True):
+                case = inflate_case(memory_mib, populated)
+                _measure_resize(guest, populated, lambda metric, value, name=case: record(
+                    name, metric, value), lambda text: show(f"{subject.title}: {text}"))
+            show(f"{subject.title}: verify the contents of memory")
+            verdict = guest.wait_verifier_passes(1).text
+    except HarnessError as error:
+        tell(f"{subject.title}: {error}")
+        verdict = failure_text(error)
+    record(inflate_case(memory_mib, True), "verdict", verdict)
+
+
+def measure_migration(subject, memory_mib, accelerator, record, show, tell):
+    """Migrate a guest most of whose memory was used and freed, and verify on the destination."""
+    case = migrate_case(memory_mib)
+    used = given_mib(memory_mib)
+    verdict = "no result"
+    show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
+    try:
+        with Guest(subject.config(memory_mib, accelerator), f"migrate-{subject.name}",
+                   accelerator) as guest:
+            _prepare(guest)
+            show(f"{subject.title}: a process uses {gigabytes(used)} and exits")
+            guest.touch(used)
+            time.sleep(SETTLE_SECONDS)
+            show(f"{subject.title}: migrate")
+            result = migrate(guest, progress=lambda info: show(
+                f"{subject.title}: migrate, {_sent_text(info)}"))
+            record(case, "migration_s", result.total_ms / 1000)
+            record(case, "downtime_s", result.downtime_ms / 1000)
+            record(case, "sent_bytes", result.sent_bytes)
+            record(case, "source_rss_before_bytes", result.rss_before_bytes)
+            record(case, "source_rss_bytes", result.rss_after_bytes)
+            show(f"{subject.title}: verify the contents of memory on the destination")
+            verdict = guest.wait_verifier_passes(1).text
+    except HarnessError as error:
+        tell(f"{subject.title}: {error}")
+        verdict = failure_text(error)
+    record(case, "verdict", verdict)
+
+
+def failure_text(error):
+    """A verdict, in a few words, for a guest that did not live to the end."""
+    kind = "CRASHED" if isinstance(error, KernelLogError) else "FAILED"
+    cause = re.sub(r"\[ *\d+\.\d+\] ", "", str(error).splitlines()[0])
+    return f"{kind} ({textwrap.shorten(cause, 48, placeholder='...')})"
+
+
+def _prepare(guest):
+    """Check that the kernel zeroes what it allocates, start the verifier, let things settle."""
+    if not re.search(r"mem auto-init: .*heap alloc:on", guest.console_text()):
+        raise CommandFailed("the guest's kernel does not run with init_on_alloc=1")
+    guest.start_verifier(VERIFY_MIB, VERIFY_RATE_MIB_S)
+    time.sleep(SETTLE_SECONDS)
+
+
+def _measure_resize(guest, populated, record, show):
+    memory_mib = guest.config.memory_mib
+    given = given_mib(memory_mib)
+    if populated:
+        show(f"a process uses {gigabytes(given)} and exits")
+        guest.touch(given)
+    record("rss_before_bytes", guest.machine.rss_bytes())
+    show(f"inflate {gigabytes(given)}")
+    record("inflate_s", guest.set_memory(memory_mib - given, progress=lambda actual: show(
+        f"inflate, {memory_mib - actual // MIB} of {given} MiB")))
+    record("rss_inflated_bytes", guest.machine.rss_bytes())
+    time.sleep(0.5)
+    show(f"deflate {gigabytes(given)}")
+    record("deflate_s", guest.set_memory(memory_mib, progress=lambda actual: show(
+        f"deflate, {memory_mib - actual // MIB} MiB left")))
+
+
+def _sent_text(info):
+    ram = info.get("ram")
+    return f"{ram['transferred'] // MIB} MiB sent" if ram else "starting"
