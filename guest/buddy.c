@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * buddy.c - blocks of free pages, taken off the buddy lists without allocating them.
+ *
+ * A block leaves its list as it does inside the page allocator, so that giving it back with
+ * __free_pages() is all that is needed later. It is not zeroed, whatever init_on_alloc says:
+ * nobody reads it before the device has answered, and the allocator clears it again for its
+ * next user. compat/buddy_gate.h says on which kernels this may be done.
+ *
+ * Taken are blocks of the three ordinary migrate types, and only as many as leave a zone at
+ * its high watermark with its reserves for lower and atomic requests, so that no task is
+ * pushed into reclaim by it.
+ */
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/vmstat.h>
+
+#include "fastballoon.h"
+
+/* Most blocks that one hold of a zone's lock takes. */
+#define FB_BUDDY_HOLD_BLOCKS 32
+
+static const int fb_buddy_types[] = { MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE };
+
+static const enum zone_type fb_buddy_zones[] = {
+	ZONE_NORMAL,
+#ifdef CONFIG_ZONE_DMA32
+	ZONE_DMA32,
+#endif
+};
+
+/**
+ * fb_buddy_spare() - pages that a zone can do without.
+ * @zone: a populated zone.
+ */
+unsigned long fb_buddy_spare(struct zone *zone)
+{
+	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
+	unsigned long keep = high_wmark_pages(zone) + zone->lowmem_reserve[ZONE_NORMAL] +
+			     zone->nr_reserved_highatomic;
+
+	return free > keep ? free - keep : 0;
+}
+
+/** fb_buddy_zone_ok() - whether blocks of a zone may be held for a short while. */
+bool fb_buddy_zone_ok(struct zone *zone)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fb_buddy_zones); i++)
+		if (zone_idx(zone) == fb_buddy_zones[i])
+			return true;
+	return false;
+}
+
+/** fb_buddy_order() - order of a block that is PageBuddy, read under its zone's lock. */
+unsigned int fb_buddy_order(const struct page *page)
+{
+	return page_private(page);
+}
+
+/**
+ * fb_buddy_remove() - take one block off its list.
+ * @zone: its zone, whose lock is held with interrupts off.
+ * @page: first page of a block of one of the ordinary migrate types.
+ * @order: its order.
+ */
+void fb_buddy_remove(struct zone *zone, struct page *page, unsigned int order)
+{
+	lockdep_assert_held(&zone->lock);
+	if (PageReported(page))
+		__ClearPageReported(page);
+	list_del(&page->buddy_list);
+	__ClearPageBuddy(page);
+	set_page_private(page, 0);
+	zone->free_area[order].nr_free--;
+	__mod_zone_page_state(zone, NR_FREE_PAGES, -(1L << order));
+	set_page_count(page, 1);
+}
+
+static bool fb_buddy_has(struct zone *zone, unsigned int order)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fb_buddy_types); i++)
+		if (!free_area_empty(&zone->free_area[order], fb_buddy_types[i]))
+			return true;
+	return false;
+}
+
+static struct page *fb_buddy_first(struct zone *zone, unsigned int order)
+{
+	struct page *page;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fb_buddy_types); i++) {
+		page = list_first_entry_or_null(
+			&zone->free_area[order].free_list[fb_buddy_types[i]], struct page,
+			buddy_list);
+		if (page)
+			return page;
+	}
+	return NULL;
+}
+
+/* Take up to FB_BUDDY_HOLD_BLOCKS blocks in one hold of the lock; returns their number. */
+static unsigned int fb_buddy_hold(struct fb_balloon *fb, struct zone *zone, unsigned int order,
+				  struct fb_batch *batch, unsigned long want_pages,
+				  unsigned int max_blocks)
+{
+	unsigned int taken = 0;
+	unsigned long flags;
+	u64 start_ns;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	start_ns = ktime_get_mono_fast_ns();
+	while (taken < FB_BUDDY_HOLD_BLOCKS && batch->nr_blocks < max_blocks &&
+	       batch->nr_pages + (1UL << order) <= want_pages &&
+	       fb_buddy_spare(zone) >= 1UL << order) {
+		struct page *page = fb_buddy_first(zone, order);
+
+		if (!page)
+			break;
+		fb_buddy_remove(zone, page, order);
+		fb_batch_add(batch, page, order);
+		taken++;
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	fb_count_max(&fb->counters, FB_C_zone_lock_ns_max, ktime_get_mono_fast_ns() - start_ns);
+	fb_count(&fb->counters, FB_C_buddy_blocks, taken);
+	return taken;
+}
+
+static void fb_buddy_take_zone(struct fb_balloon *fb, struct zone *zone, unsigned int order,
+			       struct fb_batch *batch, unsigned long want_pages,
+			       unsigned int max_blocks)
+{
+	if (!populated_zone(zone))
+		return;
+	while (fb_buddy_has(zone, order) &&
+	       fb_buddy_hold(fb, zone, order, batch, want_pages, max_blocks) ==
+		       FB_BUDDY_HOLD_BLOCKS)
+		cond_resched();
+}
+
+static void fb_buddy_take_order(struct fb_balloon *fb, unsigned int order, struct fb_batch *batch,
+				unsigned long want_pages, unsigned int max_blocks)
+{
+	int nid = fb->next_node;
+	size_t i;
+
+	do {
+		for (i = 0; i < ARRAY_SIZE(fb_buddy_zones); i++)
+			fb_buddy_take_zone(fb, &NODE_DATA(nid)->node_zones[fb_buddy_zones[i]],
+					   order, batch, want_pages, max_blocks);
+		nid = next_node_in(nid, node_online_map);
+	} while (nid != fb->next_node);
+}
+
+/* What is left to take is smaller than any block: take the smallest one and part it. */
+static void fb_buddy_take_part(struct fb_balloon *fb, struct fb_batch *batch,
+			       unsigned long want_pages)
+{
+	struct fb_batch whole, rest;
+	unsigned int order;
+
+	fb_batch_init(&whole);
+	fb_batch_init(&rest);
+	for (order = 1; order < FB_NR_ORDERS && !whole.nr_blocks; order++)
+		if (1UL << order > want_pages)
+			fb_buddy_take_order(fb, order, &whole, 1UL << order, 1);
+	if (whole.nr_blocks) {
+		struct page *page = list_first_entry(&whole.blocks, struct page, lru);
+
+		fb_block_split(page, fb_block_order(page), want_pages, batch, &rest);
+		fb_count(&fb->counters, FB_C_split_blocks, 1);
+	}
+	fb_batch_free(&rest);
+}
+
+/**
+ * fb_buddy_take() - take free blocks, the largest first, from each node in turn.
+ * @fb: the balloon.
+ * @batch: receives them.
+ * @want_pages: size that the batch is to reach, to the page.
+ * @max_blocks: blocks after which it is full.
+ *
+ * The batch stays smaller where the zones have nothing to spare. May sleep.
+ */
+void fb_buddy_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+		   unsigned int max_blocks)
+{
+	int order;
+
+	if (!node_online(fb->next_node))
+		fb->next_node = first_online_node;
+	for (order = FB_TOP_ORDER; order >= 0; order--)
+		if (batch->nr_pages + (1UL << order) <= want_pages)
+			fb_buddy_take_order(fb, order, batch, want_pages, max_blocks);
+	if (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks)
+		fb_buddy_take_part(fb, batch, want_pages - batch->nr_pages);
+	fb->next_node = next_node_in(fb->next_node, node_online_map);
+}

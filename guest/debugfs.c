@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * debugfs.c - counters and state in debugfs: virtio_fastballoon/<device>/stats.
+ *
+ * Each line is a name, a space and a value.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+#include "fastballoon.h"
+
+static struct dentry *fb_debugfs_root;
+
+static const char *const fb_counter_names[] = {
+#define FB_COUNTER_NAME(name) #name,
+	FB_COUNTERS(FB_COUNTER_NAME)
+#undef FB_COUNTER_NAME
+};
+
+static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
+{
+	struct fb_balloon *fb = m->private;
+	size_t i;
+
+	seq_printf(m, "pages %lu\n", fb_blocks_pages(&fb->blocks));
+	seq_printf(m, "target_pages %lu\n", READ_ONCE(fb->target_pages));
+	seq_printf(m, "blocks %lu\n", READ_ONCE(fb->blocks.nr_blocks));
+	seq_printf(m, "unacked_pages %lu\n", READ_ONCE(fb->unacked.nr_pages));
+	seq_printf(m, "stall %s\n", READ_ONCE(fb->stall));
+	seq_printf(m, "source %s\n", fb->source == FB_SOURCE_BUDDY ? "buddy" : "alloc");
+	seq_printf(m, "source_reason %s\n", fb->source_reason);
+	seq_printf(m, "transport %s\n", fb_transport_name(fb));
+	seq_printf(m, "hint_mode %s\n", fb_hint_mode_name(fb));
+	seq_printf(m, "hint_off_reason %s\n", fb->hint.off_reason);
+	for (i = 0; i < FB_NR_COUNTERS; i++)
+		seq_printf(m, "%s %llu\n", fb_counter_names[i],
+			   (u64)atomic64_read(&fb->counters.values[i]));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(fb_debugfs_stats);
+
+/** fb_debugfs_init() - make the module's folder. */
+void fb_debugfs_init(void)
+{
+	fb_debugfs_root = debugfs_create_dir(KBUILD_MODNAME, NULL);
+}
+
+/** fb_debugfs_exit() - remove it. */
+void fb_debugfs_exit(void)
+{
+	debugfs_remove(fb_debugfs_root);
+}
+
+/** fb_debugfs_add() - make a balloon's folder. */
+void fb_debugfs_add(struct fb_balloon *fb)
+{
+	fb->debugfs = debugfs_create_dir(dev_name(&fb->vdev->dev), fb_debugfs_root);
+	debugfs_create_file("stats", 0444, fb->debugfs, fb, &fb_debugfs_stats_fops);
+}
+
+/** fb_debugfs_remove() - remove it; returns when nobody reads it. */
+void fb_debugfs_remove(struct fb_balloon *fb)
+{
+	debugfs_remove(fb->debugfs);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * deflate.c - shrinking the balloon.
+ *
+ * The device is told which pages leave the balloon, in the encoding in which it was told of
+ * them. Pages that went through the reporting queue it knows nothing of, and hears nothing.
+ * With MUST_TELL_HOST the pages are the guest's when the device has answered; without, at
+ * once. fb_inflate() waits for late answers before it takes pages again.
+ */
+#include <linux/delay.h>
+
+#include "fastballoon.h"
+
+/* Blocks in a batch; it bounds the work between two looks at the target. */
+#define FB_DEFLATE_BLOCKS 1024
+
+/* How long an allocation in distress waits for another deflation to finish. */
+#define FB_OOM_LOCK_TRIES_MS 100
+
+static bool fb_must_tell(struct fb_balloon *fb)
+{
+	return fb->announces_deflate &&
+	       virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
+}
+
+static int fb_deflate_announce(struct fb_balloon *fb, struct fb_batch *batch)
+{
+	lockdep_assert_held(&fb->deflate.lock);
+	if (!fb->announces_deflate || fb_dead(fb))
+		return 0;
+	fb_batch_sort(batch);
+	return fb_batch_send(&fb->deflate, batch);
+}
+
+static void fb_deflate_release(struct fb_balloon *fb, struct fb_batch *batch)
+{
+	fb_count(&fb->counters, FB_C_deflated_pages, batch->nr_pages);
+	count_vm_events(BALLOON_DEFLATE, batch->nr_pages);
+	fb_batch_unmark(fb, batch);
+	fb_batch_free(batch);
+}
+
+/* Announce and free a batch; on an error with MUST_TELL_HOST it is kept until a reset. */
+static int fb_deflate_batch(struct fb_balloon *fb, struct fb_batch *batch)
+{
+	int err;
+
+	lockdep_assert_held(&fb->deflate.lock);
+	err = fb_deflate_announce(fb, batch);
+	if (fb_must_tell(fb)) {
+		if (!err)
+			err = fb_queue_flush(&fb->deflate);
+		if (err && !fb_dead(fb)) {
+			fb_fail(fb, err);
+			fb_batch_splice(&fb->unacked, batch);
+			return err;
+		}
+	}
+	fb_deflate_release(fb, batch);
+	if (err)
+		fb_fail(fb, err);
+	return 0;
+}
+
+static int fb_deflate_some(struct fb_balloon *fb, unsigned long want_pages)
+{
+	struct fb_batch batch;
+	int err;
+
+	fb_batch_init(&batch);
+	mutex_lock(&fb->deflate.lock);
+	fb_blocks_take(&fb->blocks, &batch, want_pages, FB_DEFLATE_BLOCKS);
+	err = batch.nr_blocks ? fb_deflate_batch(fb, &batch) : -ENOENT;
+	mutex_unlock(&fb->deflate.lock);
+	return err;
+}
+
+/**
+ * fb_deflate() - give pages of the balloon back to the guest. Size worker, or none running.
+ * @fb: the balloon.
+ * @want_pages: how many; sleeps until they are given back or the balloon is empty.
+ *
+ * Return: 0, or an error of fb_queue_wait() where the device must be told and does not answer.
+ */
+int fb_deflate(struct fb_balloon *fb, unsigned long want_pages)
+{
+	unsigned long start_pages = fb_blocks_pages(&fb->blocks);
+	unsigned long end_pages = start_pages - min(start_pages, want_pages);
+	u64 start_us = fb_now_us();
+	int err = 0;
+
+	while (!err) {
+		unsigned long now_pages = fb_blocks_pages(&fb->blocks);
+
+		if (now_pages <= end_pages)
+			break;
+		err = fb_deflate_some(fb, now_pages - end_pages);
+		fb_size_progress(fb);
+		cond_resched();
+	}
+	fb_count_set(&fb->counters, FB_C_deflate_us_last, fb_now_us() - start_us);
+	return err == -ENOENT ? 0 : err;
+}
+
+static bool fb_deflate_lock_bounded(struct fb_balloon *fb)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < FB_OOM_LOCK_TRIES_MS; tries++) {
+		if (mutex_trylock(&fb->deflate.lock))
+			return true;
+		msleep(1);
+	}
+	return false;
+}
+
+/**
+ * fb_deflate_for_oom() - give pages back to a guest that is out of memory; bounded waits.
+ * @fb: the balloon.
+ * @want_pages: how many.
+ *
+ * Return: pages given back.
+ */
+unsigned long fb_deflate_for_oom(struct fb_balloon *fb, unsigned long want_pages)
+{
+	unsigned long freed_pages = 0;
+
+	if (!fb_deflate_lock_bounded(fb))
+		return 0;
+	while (freed_pages < want_pages) {
+		struct fb_batch batch;
+		unsigned long pages;
+
+		fb_batch_init(&batch);
+		fb_blocks_take(&fb->blocks, &batch, want_pages - freed_pages, FB_DEFLATE_BLOCKS);
+		pages = batch.nr_pages;
+		if (!pages || fb_deflate_batch(fb, &batch))
+			break;
+		freed_pages += pages;
+	}
+	mutex_unlock(&fb->deflate.lock);
+	return freed_pages;
+}
+
+/**
+ * fb_deflate_after_reset() - free what the device could have kept.
+ * @fb: a balloon whose device has been reset and that nothing else uses any more.
+ */
+void fb_deflate_after_reset(struct fb_balloon *fb)
+{
+	fb_deflate(fb, fb_blocks_pages(&fb->blocks));
+	fb_deflate_release(fb, &fb->unacked);
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hint.c - free page hinting: telling a migration which memory need not be sent.
+ *
+ * Theory of operation. The host shows a command id in the configuration and raises an
+ * interrupt. The driver waits until the ring is empty, sends the id, hints, sends CMD_ID_STOP.
+ * The ring must be empty first, or the device would take hints of an older round for new
+ * ones. CMD_ID_DONE tells that the migration is over.
+ *
+ * What makes a hint safe is that no write to the page is lost between the look at the free
+ * list and the device's handling of the hint:
+ * - A device that offers F_HINT_LOGGED logs every write from before the id is shown. The
+ *   driver only reads the free lists (FB_HINT_READ).
+ * - On any other device a write before the handling could be wiped out with the hint. There
+ *   each block is held off the free lists until its descriptor has come back.
+ * A hinted page that is used again later need not read as before, which is nothing new to
+ * memory that is not zeroed when freed. With init_on_free or page poisoning it would be, so
+ * there is no hint then.
+ *
+ * When to stop. An interrupt does not mean a new id: STOP and the next id are two changes,
+ * and the second interrupt may come when the newer id has been read already. So the id is read
+ * again, and the round goes on if it is the same. A device without F_HINT_LOGGED may show
+ * CMD_ID_STOP as soon as it has got the id; of such a device the first one is passed over.
+ * Going on where the host means it costs time and nothing else: the device ignores the hints.
+ */
+#include "fastballoon.h"
+
+/* Ranges in a buffer to a device with F_HINT_LOGGED, which reads all of them. */
+#define FB_HINT_RANGES 64
+
+static u32 fb_hint_read_id(struct fb_balloon *fb)
+{
+	u32 id;
+
+	virtio_cread_le(fb->vdev, struct virtio_balloon_config, free_page_hint_cmd_id, &id);
+	return id;
+}
+
+/* Whether what the driver is doing is no longer what the host wants. */
+static bool fb_hint_interrupted(struct fb_queue *q)
+{
+	struct fb_balloon *fb = q->fb;
+	struct fb_hint *hint = &fb->hint;
+	u32 id;
+
+	if (fb_stopping(fb))
+		return true;
+	id = fb_hint_read_id(fb);
+	if (id == hint->watched_id)
+		return false;
+	if (id == VIRTIO_BALLOON_CMD_ID_STOP && hint->late_zeros) {
+		hint->late_zeros--;
+		return false;
+	}
+	return true;
+}
+
+static int fb_hint_drain(struct fb_hint *hint)
+{
+	int err = 0;
+
+	while (!err && hint->queue.inflight)
+		err = fb_queue_wait(&hint->queue);
+	return err;
+}
+
+static int fb_hint_read_callback(void *opaque, unsigned long pfn, unsigned long nr_pages)
+{
+	struct fb_balloon *fb = opaque;
+	struct fb_queue *q = &fb->hint.queue;
+	int err;
+
+	if (fb_queue_cut(q))
+		return -EINTR;
+	if (!nr_pages)
+		return 0;
+	err = fb_queue_put(q, pfn, nr_pages);
+	if (err)
+		return err;
+	fb_count(&fb->counters, FB_C_hinted_pages, nr_pages);
+	fb_queue_kick(q);
+	return 0;
+}
+
+static int fb_hint_read_round(struct fb_balloon *fb)
+{
+	struct fb_hint *hint = &fb->hint;
+	int err = fb_walk_free_mem_block(fb, fb_param_hint_min_order(), fb_hint_read_callback,
+					 &hint->max_hold_ns);
+	int send_err = fb_queue_send(&hint->queue);
+
+	return err ? err : send_err;
+}
+
+static int fb_hint_send_all(struct fb_balloon *fb)
+{
+	struct fb_hint *hint = &fb->hint;
+	u64 start_us = fb_now_us();
+	int err = 0;
+
+	hint->max_hold_ns = 0;
+	switch (hint->mode) {
+	case FB_HINT_OFF:
+		break;
+	case FB_HINT_READ:
+		err = fb_hint_read_round(fb);
+		break;
+	case FB_HINT_HOLD:
+		err = fb_hint_hold_round(fb);
+		break;
+	case FB_HINT_ALLOC:
+		err = fb_hint_alloc_round(fb);
+		break;
+	}
+	fb_count_set(&fb->counters, FB_C_hint_walk_us_last, fb_now_us() - start_us);
+	fb_count_max(&fb->counters, FB_C_zone_lock_ns_max, hint->max_hold_ns);
+	return err;
+}
+
+/* Answer one command id. */
+static int fb_hint_round(struct fb_balloon *fb, u32 id)
+{
+	struct fb_hint *hint = &fb->hint;
+	struct fb_queue *q = &hint->queue;
+	u64 start_us = fb_now_us();
+	int err;
+
+	hint->watched_id = id;
+	hint->late_zeros = 0;
+	err = fb_hint_drain(hint);
+	if (err)
+		return err;
+	hint->answered_id = id;
+	hint->done = false;
+	hint->late_zeros = hint->mode == FB_HINT_READ ? 0 : 1;
+	hint->start_id = cpu_to_virtio32(fb->vdev, id);
+	err = fb_queue_add_out(q, &hint->start_id, sizeof(hint->start_id), q);
+	fb_queue_kick(q);
+	if (!err)
+		err = fb_hint_send_all(fb);
+	if (err == -EINTR)
+		fb_count(&fb->counters, FB_C_hint_rounds_cut, 1);
+	if (!err || err == -EINTR)
+		err = fb_queue_add_out(q, &hint->stop_id, sizeof(hint->stop_id), q);
+	fb_queue_kick(q);
+	hint->rounds++;
+	fb_count(&fb->counters, FB_C_hint_rounds, 1);
+	fb_count_set(&fb->counters, FB_C_hint_round_us_last, fb_now_us() - start_us);
+	return err;
+}
+
+static void fb_hint_finish(struct fb_balloon *fb)
+{
+	fb->hint.done = true;
+	fb->hint.rounds = 0;
+	if (fb->hint.mode == FB_HINT_ALLOC)
+		fb_hint_alloc_release(fb);
+}
+
+static bool fb_hint_is_round(u32 id)
+{
+	return id != VIRTIO_BALLOON_CMD_ID_STOP && id != VIRTIO_BALLOON_CMD_ID_DONE;
+}
+
+/* One look at the configuration; returns whether there is reason for another. */
+static bool fb_hint_step(struct fb_balloon *fb)
+{
+	struct fb_hint *hint = &fb->hint;
+	struct fb_queue *q = &hint->queue;
+	int err;
+	u32 id;
+
+	q->config_seq = atomic_read(&fb->config_seq);
+	id = fb_hint_read_id(fb);
+	hint->watched_id = id;
+	hint->late_zeros = 0;
+	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
+		fb_hint_finish(fb);
+	if (fb_hint_is_round(id) && id != hint->answered_id)
+		err = fb_hint_round(fb, id);
+	else if (q->inflight)
+		err = fb_queue_wait(q);
+	else
+		return q->config_seq != atomic_read(&fb->config_seq);
+	return !err || err == -EINTR;
+}
+
+static void fb_hint_work(struct work_struct *work)
+{
+	struct fb_balloon *fb = container_of(work, struct fb_balloon, hint.work);
+
+	mutex_lock(&fb->hint.queue.lock);
+	while (!fb_stopping(fb) && fb_hint_step(fb))
+		cond_resched();
+	mutex_unlock(&fb->hint.queue.lock);
+}
+
+/** fb_hint_wake() - the configuration has changed. Any context. */
+void fb_hint_wake(struct fb_balloon *fb)
+{
+	if (fb_queue_exists(&fb->hint.queue))
+		fb_queue_work(fb, fb->hint.wq, &fb->hint.work);
+}
+
+/** fb_hint_mode_name() - how hints are made safe, for debugfs. */
+const char *fb_hint_mode_name(const struct fb_balloon *fb)
+{
+	static const char *const names[] = { "off", "read", "hold", "alloc" };
+
+	return names[fb->hint.mode];
+}
+
+static void fb_hint_choose(struct fb_balloon *fb)
+{
+	struct fb_hint *hint = &fb->hint;
+
+	hint->off_reason = "none";
+	if (!fb_param_hints()) {
+		hint->mode = FB_HINT_OFF;
+		hint->off_reason = "hints=off";
+	} else if (page_poisoning_enabled_static() || want_init_on_free()) {
+		hint->mode = FB_HINT_OFF;
+		hint->off_reason = "freed pages are cleared or poisoned";
+		dev_notice(&fb->vdev->dev, "no free page hints: %s\n", hint->off_reason);
+	} else if (virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_HINT_LOGGED)) {
+		hint->mode = FB_HINT_READ;
+	} else {
+		hint->mode = fb->source == FB_SOURCE_BUDDY ? FB_HINT_HOLD : FB_HINT_ALLOC;
+	}
+}
+
+/**
+ * fb_hint_create() - prepare what lasts as long as the driver is bound.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int fb_hint_create(struct fb_balloon *fb)
+{
+	INIT_WORK(&fb->hint.work, fb_hint_work);
+	INIT_LIST_HEAD(&fb->hint.acked);
+	spin_lock_init(&fb->hint.acked_lock);
+	fb->hint.off_reason = "the device has no free page queue";
+	fb->hint.wq = alloc_workqueue("fastballoon_hint", WQ_FREEZABLE | WQ_UNBOUND | WQ_HIGHPRI, 1);
+	return fb->hint.wq ? 0 : -ENOMEM;
+}
+
+/** fb_hint_destroy() - undo fb_hint_create(). */
+void fb_hint_destroy(struct fb_balloon *fb)
+{
+	destroy_workqueue(fb->hint.wq);
+}
+
+/**
+ * fb_hint_start() - begin to answer command ids.
+ * @fb: the balloon; its source of pages is settled.
+ * @vq: the free page queue, or NULL where the device has none.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq)
+{
+	struct fb_hint *hint = &fb->hint;
+	int err;
+
+	if (!vq)
+		return 0;
+	fb_hint_choose(fb);
+	hint->answered_id = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->stop_id = cpu_to_virtio32(fb->vdev, VIRTIO_BALLOON_CMD_ID_STOP);
+	if (hint->mode == FB_HINT_ALLOC) {
+		err = fb_hint_alloc_start(fb);
+		if (err)
+			return err;
+	}
+	err = fb_queue_setup(&hint->queue, fb, vq, FB_ENCODING_RANGES, FB_HINT_RANGES);
+	if (err)
+		goto stop_alloc;
+	hint->queue.interrupted = fb_hint_interrupted;
+	if (hint->mode == FB_HINT_HOLD)
+		hint->queue.complete = fb_hint_hold_complete;
+	else if (hint->mode == FB_HINT_ALLOC)
+		hint->queue.complete = fb_hint_alloc_complete;
+	return 0;
+
+stop_alloc:
+	if (hint->mode == FB_HINT_ALLOC)
+		fb_hint_alloc_stop(fb);
+	return err;
+}
+
+/** fb_hint_stop() - give back all that is held. The device has been reset, no work runs. */
+void fb_hint_stop(struct fb_balloon *fb)
+{
+	struct fb_hint *hint = &fb->hint;
+
+	if (!fb_queue_exists(&hint->queue))
+		return;
+	fb_queue_abandon(&hint->queue);
+	if (hint->mode == FB_HINT_ALLOC)
+		fb_hint_alloc_stop(fb);
+	fb_queue_release(&hint->queue);
+}

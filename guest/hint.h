@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hint.h - free page hinting.
+ */
+#ifndef FB_HINT_H
+#define FB_HINT_H
+
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "compat/shrinker.h"
+#include "queue.h"
+
+struct fb_balloon;
+
+/**
+ * enum fb_hint_mode - how hints are made safe (see hint.c).
+ * @FB_HINT_OFF: each round is opened and closed without a hint.
+ * @FB_HINT_READ: the device logs every write: look, and tell.
+ * @FB_HINT_HOLD: a block is off the free lists until its hint has come back.
+ * @FB_HINT_ALLOC: as HOLD, with allocated blocks that are kept until the migration is over.
+ */
+enum fb_hint_mode { FB_HINT_OFF, FB_HINT_READ, FB_HINT_HOLD, FB_HINT_ALLOC };
+
+/**
+ * struct fb_hint - see above; the queue's lock protects all but @work and @acked.
+ * @queue: the free page queue.
+ * @wq: runs @work alone, so that no other work delays a migration.
+ * @work: answers the host's command ids.
+ * @mode: settled at probe.
+ * @off_reason: why @mode is FB_HINT_OFF, for debugfs.
+ * @watched_id: what the configuration showed when the work in progress began.
+ * @answered_id: the last id that was answered.
+ * @late_zeros: how many times CMD_ID_STOP may be read without stopping (see hint.c).
+ * @rounds: rounds answered in this migration.
+ * @start_id: the id as the device reads it; unchanged while the ring holds it.
+ * @stop_id: CMD_ID_STOP as the device reads it.
+ * @held_pages: pages held by buffers in flight or about to be (HOLD).
+ * @open: taken neighbours that are not queued yet (HOLD).
+ * @min_pages: shortest run to take in this round (HOLD).
+ * @max_hold_ns: longest hold of a zone's lock in this round.
+ * @done: the migration is over: what comes back is freed (ALLOC).
+ * @acked: blocks that came back (ALLOC), under @acked_lock, with their number of pages.
+ * @shrinker: frees @acked under memory pressure (ALLOC).
+ */
+struct fb_hint {
+	struct fb_queue queue;
+	struct workqueue_struct *wq;
+	struct work_struct work;
+	enum fb_hint_mode mode;
+	const char *off_reason;
+	u32 watched_id;
+	u32 answered_id;
+	unsigned int late_zeros;
+	unsigned int rounds;
+	__virtio32 start_id;
+	__virtio32 stop_id;
+	unsigned long held_pages;
+	struct fb_run open;
+	unsigned long min_pages;
+	u64 max_hold_ns;
+	bool done;
+	spinlock_t acked_lock;
+	struct list_head acked;
+	unsigned long acked_pages;
+	struct fb_shrinker shrinker;
+};
+
+int fb_hint_create(struct fb_balloon *fb);
+void fb_hint_destroy(struct fb_balloon *fb);
+int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq);
+void fb_hint_stop(struct fb_balloon *fb);
+void fb_hint_wake(struct fb_balloon *fb);
+const char *fb_hint_mode_name(const struct fb_balloon *fb);
+
+/* The modes that hold blocks: hint_hold.c, hint_alloc.c. */
+int fb_hint_hold_round(struct fb_balloon *fb);
+void fb_hint_hold_complete(struct fb_queue *q, void *token);
+int fb_hint_alloc_start(struct fb_balloon *fb);
+void fb_hint_alloc_stop(struct fb_balloon *fb);
+int fb_hint_alloc_round(struct fb_balloon *fb);
+void fb_hint_alloc_complete(struct fb_queue *q, void *token);
+void fb_hint_alloc_release(struct fb_balloon *fb);
+
+#endif

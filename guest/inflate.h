@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * inflate.h - growing the balloon.
+ */
+#ifndef FB_INFLATE_H
+#define FB_INFLATE_H
+
+struct fb_balloon;
+
+int fb_inflate(struct fb_balloon *fb, unsigned long want_pages, int config_seq);
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * params.c - module parameters.
+ */
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "compat/orders.h"
+#include "params.h"
+
+/**
+ * struct fb_choice - a parameter that takes one of a few names.
+ * @names: ends with NULL.
+ * @value: index of the chosen one.
+ */
+struct fb_choice {
+	const char *const *names;
+	int value;
+};
+
+static int fb_choice_set(const char *text, const struct kernel_param *kp)
+{
+	struct fb_choice *choice = kp->arg;
+	int i = __sysfs_match_string(choice->names, -1, text);
+
+	if (i < 0) {
+		pr_err("virtio_fastballoon: %s: no such choice: %s\n", kp->name, text);
+		return -EINVAL;
+	}
+	choice->value = i;
+	return 0;
+}
+
+static int fb_choice_get(char *text, const struct kernel_param *kp)
+{
+	const struct fb_choice *choice = kp->arg;
+
+	return sysfs_emit(text, "%s\n", choice->names[choice->value]);
+}
+
+static const struct kernel_param_ops fb_choice_ops = {
+	.set = fb_choice_set,
+	.get = fb_choice_get,
+};
+
+/**
+ * struct fb_bounded - a number between two others.
+ * @min: least value.
+ * @max: greatest value.
+ * @value: the value.
+ */
+struct fb_bounded {
+	unsigned int min;
+	unsigned int max;
+	unsigned int value;
+};
+
+static int fb_bounded_set(const char *text, const struct kernel_param *kp)
+{
+	struct fb_bounded *bounded = kp->arg;
+	unsigned int value;
+	int err = kstrtouint(text, 0, &value);
+
+	if (err)
+		return err;
+	if (value < bounded->min || value > bounded->max) {
+		pr_err("virtio_fastballoon: %s must be from %u to %u\n", kp->name, bounded->min,
+		       bounded->max);
+		return -EINVAL;
+	}
+	bounded->value = value;
+	return 0;
+}
+
+static int fb_bounded_get(char *text, const struct kernel_param *kp)
+{
+	const struct fb_bounded *bounded = kp->arg;
+
+	return sysfs_emit(text, "%u\n", bounded->value);
+}
+
+static const struct kernel_param_ops fb_bounded_ops = {
+	.set = fb_bounded_set,
+	.get = fb_bounded_get,
+};
+
+static const char *const fb_source_names[] = { "auto", "buddy", "alloc", NULL };
+static struct fb_choice fb_source_choice = { .names = fb_source_names };
+module_param_cb(page_source, &fb_choice_ops, &fb_source_choice, 0444);
+MODULE_PARM_DESC(page_source, "where pages come from: auto (default), buddy (taken off the free "
+			      "lists, where that is safe) or alloc (allocated)");
+
+static const char *const fb_transport_names[] = { "auto", "sg", "report", "pfn", NULL };
+static struct fb_choice fb_transport_choice = { .names = fb_transport_names };
+module_param_cb(transport, &fb_choice_ops, &fb_transport_choice, 0444);
+MODULE_PARM_DESC(transport, "how pages are sent to the device: auto (default), sg (ranges on the "
+			    "inflate queue), report (ranges on the reporting queue) or pfn (page "
+			    "frame numbers); one that the device lacks is replaced by the next");
+
+static bool fb_hints = true;
+module_param_named(hints, fb_hints, bool, 0444);
+MODULE_PARM_DESC(hints, "hint free pages to migrations: on (default) or off");
+
+static struct fb_bounded fb_hint_min_order = { .min = 0, .max = FB_TOP_ORDER, .value = 4 };
+module_param_cb(hint_min_order, &fb_bounded_ops, &fb_hint_min_order, 0444);
+MODULE_PARM_DESC(hint_min_order, "shortest run of free pages to hint is 2 to the power of this "
+				 "(0 to 10, default 4)");
+
+static struct fb_bounded fb_hint_hold_mib = { .min = 16, .max = 65536, .value = 256 };
+module_param_cb(hint_hold_mib, &fb_bounded_ops, &fb_hint_hold_mib, 0444);
+MODULE_PARM_DESC(hint_hold_mib, "most memory in MiB held back at a time while hinting to a device "
+				"that needs it (16 to 65536, default 256)");
+
+static struct fb_bounded fb_oom_deflate_mib = { .min = 1, .max = 65536, .value = 256 };
+module_param_cb(oom_deflate_mib, &fb_bounded_ops, &fb_oom_deflate_mib, 0444);
+MODULE_PARM_DESC(oom_deflate_mib, "memory in MiB given back each time the guest is out of it, if "
+				  "the host allows that (1 to 65536, default 256)");
+
+/** fb_param_source() - page_source. */
+enum fb_source fb_param_source(void)
+{
+	return fb_source_choice.value;
+}
+
+/** fb_param_transport() - transport. */
+enum fb_transport fb_param_transport(void)
+{
+	return fb_transport_choice.value;
+}
+
+/** fb_param_hints() - hints. */
+bool fb_param_hints(void)
+{
+	return fb_hints;
+}
+
+/** fb_param_hint_min_order() - hint_min_order, up to FB_TOP_ORDER. */
+unsigned int fb_param_hint_min_order(void)
+{
+	return fb_hint_min_order.value;
+}
+
+/** fb_param_hint_hold_mib() - hint_hold_mib. */
+unsigned int fb_param_hint_hold_mib(void)
+{
+	return fb_hint_hold_mib.value;
+}
+
+/** fb_param_oom_mib() - oom_deflate_mib. */
+unsigned int fb_param_oom_mib(void)
+{
+	return fb_oom_deflate_mib.value;
+}

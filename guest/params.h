@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * params.h - module parameters; their values are valid when the module has loaded.
+ */
+#ifndef FB_PARAMS_H
+#define FB_PARAMS_H
+
+#include "source.h"
+
+enum fb_transport { FB_TRANSPORT_AUTO, FB_TRANSPORT_SG, FB_TRANSPORT_REPORT, FB_TRANSPORT_PFN };
+
+enum fb_source fb_param_source(void);
+enum fb_transport fb_param_transport(void);
+bool fb_param_hints(void);
+unsigned int fb_param_hint_min_order(void);
+unsigned int fb_param_hint_hold_mib(void);
+unsigned int fb_param_oom_mib(void);
+
+#endif

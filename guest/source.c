@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * source.c - where the balloon's pages come from: the free lists, or the page allocator.
+ *
+ * Free memory comes off the buddy lists. When they have nothing to spare, small requests to
+ * the allocator let reclaim drop page cache, and what it frees comes off the lists again.
+ * Where the lists may not be touched, the allocator serves all requests, large orders first.
+ */
+#include <linux/gfp.h>
+#include <linux/log2.h>
+
+#include "compat/buddy_gate.h"
+#include "fastballoon.h"
+
+/* Pages asked of the allocator before the free lists are looked at again. */
+#define FB_RECLAIM_PAGES 256
+
+/**
+ * fb_source_choose() - settle the source of pages, and log why where it is not the best.
+ * @fb: the balloon.
+ */
+void fb_source_choose(struct fb_balloon *fb)
+{
+	const char *refusal = fb_buddy_refusal();
+
+	fb->source = FB_SOURCE_BUDDY;
+	fb->source_reason = "best available";
+	if (fb_param_source() == FB_SOURCE_ALLOC) {
+		fb->source = FB_SOURCE_ALLOC;
+		fb->source_reason = "page_source=alloc";
+	} else if (refusal) {
+		fb->source = FB_SOURCE_ALLOC;
+		fb->source_reason = refusal;
+		dev_notice(&fb->vdev->dev, "pages are allocated, not taken off the free lists: %s\n",
+			   refusal);
+	}
+}
+
+/**
+ * fb_source_alloc() - allocate one block.
+ * @order: its order. Only single pages may start reclaim.
+ *
+ * Return: first page of the block, as blocks.h describes it, or NULL.
+ */
+struct page *fb_source_alloc(unsigned int order)
+{
+	gfp_t gfp = GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
+
+	if (order)
+		gfp &= ~__GFP_RECLAIM;
+	return alloc_pages(gfp, order);
+}
+
+/* Allocate until the batch has @want_pages; returns false when the allocator refuses a page. */
+static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
+				 unsigned long want_pages, unsigned int max_blocks)
+{
+	unsigned int order = FB_TOP_ORDER;
+
+	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks && !fb_stopping(fb)) {
+		struct page *page;
+
+		order = min_t(unsigned int, order, ilog2(want_pages - batch->nr_pages));
+		page = fb_source_alloc(order);
+		if (page) {
+			fb_batch_add(batch, page, order);
+			fb_count(&fb->counters, FB_C_alloc_blocks, 1);
+		} else if (order) {
+			order--;
+		} else {
+			fb_count(&fb->counters, FB_C_alloc_failures, 1);
+			return false;
+		}
+		cond_resched();
+	}
+	return true;
+}
+
+/**
+ * fb_source_take() - fill a batch. May sleep.
+ * @fb: the balloon.
+ * @batch: empty.
+ * @want_pages: how many pages.
+ * @max_blocks: blocks after which it is full.
+ *
+ * The batch is empty afterwards only where no page could be had.
+ */
+void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+		    unsigned int max_blocks)
+{
+	unsigned long more_pages;
+	bool ok;
+
+	if (fb->source == FB_SOURCE_ALLOC) {
+		fb_source_take_alloc(fb, batch, want_pages, max_blocks);
+		return;
+	}
+	do {
+		fb_buddy_take(fb, batch, want_pages, max_blocks);
+		more_pages = min(want_pages, batch->nr_pages + FB_RECLAIM_PAGES);
+		ok = fb_source_take_alloc(fb, batch, more_pages, max_blocks);
+	} while (ok && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
+		 !fb_stopping(fb));
+}

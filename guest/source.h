@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * source.h - where the balloon's pages come from.
+ */
+#ifndef FB_SOURCE_H
+#define FB_SOURCE_H
+
+struct fb_balloon;
+struct fb_batch;
+struct page;
+
+enum fb_source { FB_SOURCE_AUTO, FB_SOURCE_BUDDY, FB_SOURCE_ALLOC };
+
+void fb_source_choose(struct fb_balloon *fb);
+void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+		    unsigned int max_blocks);
+struct page *fb_source_alloc(unsigned int order);
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * walk.c - looking for free memory by page frame number.
+ *
+ * Free blocks are read under their zone's lock, one pageblock (512 pages on x86) per hold, so
+ * that nobody waits for long. Neighbouring blocks grow together into runs, also over the ends
+ * of pageblocks, and runs shorter than a minimum are left out. A run that is reported was free
+ * when it was read; nothing keeps it so. Pages on per-CPU lists are not seen.
+ *
+ * Memory that is taken offline: a section that is online while zone->lock is held, interrupts
+ * off, keeps its memory map until they are on again, since freeing the map needs them.
+ */
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "buddy.h"
+#include "compat/orders.h"
+#include "run.h"
+#include "walk.h"
+
+/* The callback hears of a walk that finds nothing after this many pageblocks. */
+#define FB_WALK_HEARTBEAT 64
+
+static int fb_walk_zone(struct zone *zone, void *opaque, fb_walk_visit *visit)
+{
+	unsigned long pfn = zone->zone_start_pfn;
+	unsigned long zone_end = zone_end_pfn(zone);
+
+	while (pfn < zone_end) {
+		unsigned long end = min(pageblock_end_pfn(pfn), zone_end);
+		int err;
+
+		if (pfn_to_online_page(pfn)) {
+			err = visit(opaque, zone, &pfn, end);
+			if (err)
+				return err;
+		}
+		pfn = max(pfn, end);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * fb_walk_pageblocks() - visit every pageblock of ordinary memory. Sleeps.
+ * @opaque: passed on.
+ * @visit: called once for each, in the order of page frame numbers within a zone.
+ *
+ * Return: 0, or what the visitor returned to end the walk.
+ */
+int fb_walk_pageblocks(void *opaque, fb_walk_visit *visit)
+{
+	int nid, idx, err;
+
+	for_each_online_node(nid) {
+		for (idx = 0; idx <= ZONE_MOVABLE; idx++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[idx];
+
+			if (!populated_zone(zone))
+				continue;
+			err = fb_walk_zone(zone, opaque, visit);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * struct fb_walk - a walk that only reads.
+ * @min_pages: shorter runs are left out.
+ * @callback: takes the runs.
+ * @opaque: passed to @callback.
+ * @open: the run that the next pageblock may continue.
+ * @found: runs of the pageblock just read.
+ * @nr_found: their number.
+ * @quiet: pageblocks since the callback was last called.
+ * @max_hold_ns: longest hold of a zone's lock.
+ */
+struct fb_walk {
+	unsigned long min_pages;
+	fb_walk_callback *callback;
+	void *opaque;
+	struct fb_run open;
+	struct fb_run *found;
+	unsigned int nr_found;
+	unsigned int quiet;
+	u64 max_hold_ns;
+};
+
+static int fb_walk_emit(struct fb_walk *walk)
+{
+	struct fb_run run = walk->open;
+
+	walk->open.nr_pages = 0;
+	if (!run.nr_pages || run.nr_pages < walk->min_pages)
+		return 0;
+	walk->quiet = 0;
+	return walk->callback(walk->opaque, run.pfn, run.nr_pages);
+}
+
+/* Keep a run of this pageblock, unless it is short and cannot grow over the pageblock's ends. */
+static void fb_walk_keep(struct fb_walk *walk, const struct fb_run *run, unsigned long start,
+			 unsigned long end)
+{
+	bool inner = run->pfn > start && run->pfn + run->nr_pages < end;
+
+	if (run->nr_pages && !(inner && run->nr_pages < walk->min_pages))
+		walk->found[walk->nr_found++] = *run;
+}
+
+/* Find the runs of a pageblock; its zone's lock is held. Returns where it has looked up to. */
+static unsigned long fb_walk_read(struct fb_walk *walk, struct zone *zone, unsigned long start,
+				  unsigned long end)
+{
+	struct fb_run run = {};
+	unsigned long pfn = start;
+
+	lockdep_assert_held(&zone->lock);
+	while (pfn < end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned long nr_pages = 1;
+
+		if (PageBuddy(page) && page_zone(page) == zone &&
+		    fb_buddy_order(page) < FB_NR_ORDERS) {
+			nr_pages = 1UL << fb_buddy_order(page);
+			fb_run_extend(&run, pfn, nr_pages);
+		} else {
+			fb_walk_keep(walk, &run, start, end);
+			run.nr_pages = 0;
+		}
+		pfn += nr_pages;
+	}
+	fb_walk_keep(walk, &run, start, end);
+	return pfn;
+}
+
+static int fb_walk_take_found(struct fb_walk *walk)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < walk->nr_found; i++) {
+		if (fb_run_extend(&walk->open, walk->found[i].pfn, walk->found[i].nr_pages))
+			continue;
+		err = fb_walk_emit(walk);
+		if (err)
+			return err;
+		walk->open = walk->found[i];
+	}
+	return 0;
+}
+
+static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pfn,
+			      unsigned long end)
+{
+	struct fb_walk *walk = opaque;
+	unsigned long flags;
+	u64 start_ns;
+	int err;
+
+	walk->nr_found = 0;
+	spin_lock_irqsave(&zone->lock, flags);
+	start_ns = ktime_get_mono_fast_ns();
+	if (pfn_to_online_page(*pfn))
+		*pfn = fb_walk_read(walk, zone, *pfn, end);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	walk->max_hold_ns = max(walk->max_hold_ns, ktime_get_mono_fast_ns() - start_ns);
+
+	err = fb_walk_take_found(walk);
+	if (err || ++walk->quiet < FB_WALK_HEARTBEAT)
+		return err;
+	walk->quiet = 0;
+	return walk->callback(walk->opaque, *pfn, 0);
+}
+
+/**
+ * fb_walk_free_mem_block() - find runs of free pages. Sleeps; allocates 4 KiB, changes nothing.
+ * @opaque: passed to the callback.
+ * @min_order: runs shorter than 1 << @min_order pages are left out.
+ * @callback: called for each run, with no lock held.
+ * @max_hold_ns: receives the longest hold of a zone's lock.
+ *
+ * Return: 0, -ENOMEM, or what the callback returned to end the walk.
+ */
+int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callback *callback,
+			   u64 *max_hold_ns)
+{
+	struct fb_walk walk = {
+		.min_pages = 1UL << min_order,
+		.callback = callback,
+		.opaque = opaque,
+	};
+	int err;
+
+	walk.found = kmalloc_array(pageblock_nr_pages / 2 + 1, sizeof(*walk.found), GFP_KERNEL);
+	if (!walk.found)
+		return -ENOMEM;
+	err = fb_walk_pageblocks(&walk, fb_walk_read_visit);
+	if (!err)
+		err = fb_walk_emit(&walk);
+	kfree(walk.found);
+	*max_hold_ns = walk.max_hold_ns;
+	return err;
+}
