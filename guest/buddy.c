@@ -137,9 +137,8 @@ static void fb_buddy_take_zone(struct fb_balloon *fb, struct zone *zone, unsigne
 {
 	if (!populated_zone(zone))
 		return;
-	while (fb_buddy_has(zone, order) &&
-	       fb_buddy_hold(fb, zone, order, batch, want_pages, max_blocks) ==
-		       FB_BUDDY_HOLD_BLOCKS)
+	while (fb_buddy_has(zone, order) && fb_buddy_hold(fb, zone, order, batch, want_pages,
+							  max_blocks) == FB_BUDDY_HOLD_BLOCKS)
 		cond_resched();
 }
 

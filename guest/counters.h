@@ -7,6 +7,7 @@
 
 #include <linux/atomic.h>
 
+/* clang-format off */
 /* name: as shown. Sums count since probe; those ending in _max or _last are no sums. */
 #define FB_COUNTERS(x)                                                                             \
 	x(inflated_pages) x(deflated_pages) x(oom_deflated_pages) x(reported_pages)                \
@@ -17,12 +18,13 @@
 	x(hint_walk_us_last) x(hint_round_us_last) x(hint_shrunk_pages) x(inflate_us_last)         \
 	x(inflate_take_us_last) x(inflate_send_us_last) x(inflate_mark_us_last)                    \
 	x(inflate_wait_us_last) x(deflate_us_last)
+/* clang-format on */
 
 enum fb_counter {
 #define FB_COUNTER_ENUM(name) FB_C_##name,
 	FB_COUNTERS(FB_COUNTER_ENUM)
 #undef FB_COUNTER_ENUM
-	FB_NR_COUNTERS
+		FB_NR_COUNTERS
 };
 
 struct fb_counters {

@@ -240,7 +240,8 @@ int fb_hint_create(struct fb_balloon *fb)
 	INIT_LIST_HEAD(&fb->hint.acked);
 	spin_lock_init(&fb->hint.acked_lock);
 	fb->hint.off_reason = "the device has no free page queue";
-	fb->hint.wq = alloc_workqueue("fastballoon_hint", WQ_FREEZABLE | WQ_UNBOUND | WQ_HIGHPRI, 1);
+	fb->hint.wq =
+		alloc_workqueue("fastballoon_hint", WQ_FREEZABLE | WQ_UNBOUND | WQ_HIGHPRI, 1);
 	return fb->hint.wq ? 0 : -ENOMEM;
 }
 

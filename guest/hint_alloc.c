@@ -54,16 +54,14 @@ void fb_hint_alloc_release(struct fb_balloon *fb)
 
 static unsigned long fb_hint_alloc_count(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	struct fb_hint *hint =
-		container_of(fb_shrinker_of(shrinker), struct fb_hint, shrinker);
+	struct fb_hint *hint = container_of(fb_shrinker_of(shrinker), struct fb_hint, shrinker);
 
 	return READ_ONCE(hint->acked_pages);
 }
 
 static unsigned long fb_hint_alloc_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	struct fb_hint *hint =
-		container_of(fb_shrinker_of(shrinker), struct fb_hint, shrinker);
+	struct fb_hint *hint = container_of(fb_shrinker_of(shrinker), struct fb_hint, shrinker);
 	struct fb_balloon *fb = container_of(hint, struct fb_balloon, hint);
 	unsigned long freed_pages = 0;
 	LIST_HEAD(blocks);

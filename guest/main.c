@@ -24,7 +24,7 @@ void fb_fail(struct fb_balloon *fb, int err)
 	WRITE_ONCE(fb->stall, "the device does not work");
 	if (!xchg(&fb->failed, true))
 		dev_err(&fb->vdev->dev,
-			"the device failed (%d): the balloon grows no more; unbind and bind the driver\n",
+			"the device failed (%d): no inflation until the driver is bound anew\n",
 			err);
 }
 
@@ -303,10 +303,10 @@ static int fb_validate(struct virtio_device *vdev)
 }
 
 static const unsigned int fb_features[] = {
-	VIRTIO_BALLOON_F_MUST_TELL_HOST,  VIRTIO_BALLOON_F_STATS_VQ,
-	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,  VIRTIO_BALLOON_F_FREE_PAGE_HINT,
-	VIRTIO_BALLOON_F_PAGE_POISON,	  VIRTIO_BALLOON_F_REPORTING,
-	VIRTIO_FASTBALLOON_F_SG,	  VIRTIO_FASTBALLOON_F_HINT_LOGGED,
+	VIRTIO_BALLOON_F_MUST_TELL_HOST, VIRTIO_BALLOON_F_STATS_VQ,
+	VIRTIO_BALLOON_F_DEFLATE_ON_OOM, VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+	VIRTIO_BALLOON_F_PAGE_POISON,    VIRTIO_BALLOON_F_REPORTING,
+	VIRTIO_FASTBALLOON_F_SG,         VIRTIO_FASTBALLOON_F_HINT_LOGGED,
 };
 
 static const struct virtio_device_id fb_ids[] = {

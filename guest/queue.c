@@ -187,8 +187,7 @@ int fb_queue_wait(struct fb_queue *q)
 	fb_queue_kick(q);
 	for (;;) {
 		long left = wait_event_idle_timeout(fb->acked,
-						    fb_dead(fb) ||
-							    (reaped = fb_queue_reap(q)) ||
+						    fb_dead(fb) || (reaped = fb_queue_reap(q)) ||
 							    fb_queue_stirred(q),
 						    msecs_to_jiffies(FB_WAIT_SLICE_MS));
 

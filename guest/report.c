@@ -8,16 +8,17 @@
  */
 #include "fastballoon.h"
 
-static int fb_report_send(struct fb_queue *q, struct scatterlist *sgl, unsigned int nents)
+/* Put the entries of a list in the queue; @pages receives their size. */
+static int fb_report_send(struct fb_queue *q, struct scatterlist *sg, unsigned long *pages)
 {
-	struct scatterlist *sg;
-	unsigned int i;
-
-	for_each_sg(sgl, sg, nents, i) {
-		int err = fb_queue_put(q, page_to_pfn(sg_page(sg)), sg->length >> PAGE_SHIFT);
+	*pages = 0;
+	for (; sg; sg = sg_next(sg)) {
+		unsigned long nr_pages = sg->length >> PAGE_SHIFT;
+		int err = fb_queue_put(q, page_to_pfn(sg_page(sg)), nr_pages);
 
 		if (err)
 			return err;
+		*pages += nr_pages;
 	}
 	return fb_queue_send(q);
 }
@@ -35,24 +36,17 @@ static int fb_report_callback(struct page_reporting_dev_info *dev_info, struct s
 	struct fb_balloon *fb = container_of(dev_info, struct fb_balloon, report_dev);
 	struct fb_queue *q = &fb->report;
 	unsigned long pages = 0;
-	struct scatterlist *sg;
-	unsigned int i;
-	int err;
+	int err = -ESHUTDOWN;
 
 	mutex_lock(&q->lock);
-	if (fb_stopping(fb)) {
-		err = -ESHUTDOWN;
-	} else {
-		err = fb_report_send(q, sgl, nents);
+	if (!fb_stopping(fb)) {
+		err = fb_report_send(q, sgl, &pages);
 		fb_report_wait(q);
 	}
 	mutex_unlock(&q->lock);
-	if (err)
-		return err;
-	for_each_sg(sgl, sg, nents, i)
-		pages += sg->length >> PAGE_SHIFT;
-	fb_count(&fb->counters, FB_C_reported_pages, pages);
-	return 0;
+	if (!err)
+		fb_count(&fb->counters, FB_C_reported_pages, pages);
+	return err;
 }
 
 /**
@@ -70,7 +64,8 @@ void fb_report_start(struct fb_balloon *fb)
 	err = page_reporting_register(&fb->report_dev);
 	fb->report_registered = !err;
 	if (err)
-		dev_notice(&fb->vdev->dev, "free pages are not reported to this device (%d)\n", err);
+		dev_notice(&fb->vdev->dev, "free pages are not reported to this device (%d)\n",
+			   err);
 }
 
 /** fb_report_stop() - undo fb_report_start(); returns when no report is on its way. */

@@ -5,15 +5,23 @@
  * Free memory comes off the buddy lists. When they have nothing to spare, small requests to
  * the allocator let reclaim drop page cache, and what it frees comes off the lists again.
  * Where the lists may not be touched, the allocator serves all requests, large orders first.
+ *
+ * The allocator would let the balloon dig into the reserves that keep the guest alive. So
+ * nothing is allocated once the guest has neither available memory nor room in swap: the
+ * balloon stops at the size that can be reached, rather than have tasks killed.
  */
 #include <linux/gfp.h>
 #include <linux/log2.h>
+#include <linux/swap.h>
 
 #include "compat/buddy_gate.h"
 #include "fastballoon.h"
 
 /* Pages asked of the allocator before the free lists are looked at again. */
 #define FB_RECLAIM_PAGES 256
+
+/* Blocks allocated between two looks at what the guest has left. */
+#define FB_RESERVE_CHECK_BLOCKS 16
 
 /**
  * fb_source_choose() - settle the source of pages, and log why where it is not the best.
@@ -31,8 +39,8 @@ void fb_source_choose(struct fb_balloon *fb)
 	} else if (refusal) {
 		fb->source = FB_SOURCE_ALLOC;
 		fb->source_reason = refusal;
-		dev_notice(&fb->vdev->dev, "pages are allocated, not taken off the free lists: %s\n",
-			   refusal);
+		dev_notice(&fb->vdev->dev,
+			   "pages are allocated, not taken off the free lists: %s\n", refusal);
 	}
 }
 
@@ -51,26 +59,41 @@ struct page *fb_source_alloc(unsigned int order)
 	return alloc_pages(gfp, order);
 }
 
+/* Whether the guest can do without another few blocks of an order. */
+static bool fb_source_can_spare(unsigned int order)
+{
+	long need_pages = (long)FB_RESERVE_CHECK_BLOCKS << order;
+
+	return si_mem_available() > need_pages || get_nr_swap_pages() > need_pages;
+}
+
 /* Allocate until the batch has @want_pages; returns false when the allocator refuses a page. */
 static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 				 unsigned long want_pages, unsigned int max_blocks)
 {
-	unsigned int order = FB_TOP_ORDER;
+	unsigned int order = FB_TOP_ORDER, spare_blocks = 0;
 
-	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks && !fb_stopping(fb)) {
-		struct page *page;
+	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks) {
+		struct page *page = NULL;
 
 		order = min_t(unsigned int, order, ilog2(want_pages - batch->nr_pages));
-		page = fb_source_alloc(order);
+		if (!spare_blocks && fb_source_can_spare(order))
+			spare_blocks = FB_RESERVE_CHECK_BLOCKS;
+		if (spare_blocks)
+			page = fb_source_alloc(order);
 		if (page) {
+			spare_blocks--;
 			fb_batch_add(batch, page, order);
 			fb_count(&fb->counters, FB_C_alloc_blocks, 1);
 		} else if (order) {
 			order--;
+			spare_blocks = 0;
 		} else {
 			fb_count(&fb->counters, FB_C_alloc_failures, 1);
 			return false;
 		}
+		if (fb_stopping(fb))
+			return false;
 		cond_resched();
 	}
 	return true;

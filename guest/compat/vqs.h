@@ -29,8 +29,8 @@ struct fb_vq_want {
  *
  * Return: 0 or a negative errno of the transport.
  */
-static inline int fb_find_vqs(struct virtio_device *vdev, unsigned int nr,
-			      struct virtqueue *vqs[], const struct fb_vq_want *want)
+static inline int fb_find_vqs(struct virtio_device *vdev, unsigned int nr, struct virtqueue *vqs[],
+			      const struct fb_vq_want *want)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 	struct virtqueue_info info[FB_VQS_MAX] = {};
