@@ -74,15 +74,19 @@ def run(command, seconds, environment):
 
 
 def end_group(process):
-    """Ends what a command has left running in its process group."""
-    for number, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
-        if number == signal.SIGTERM and process.poll() is not None:
-            return
+    """Ends a command, gently first so that it can tidy up, and all that it has left running."""
+    for number, patience in ((signal.SIGINT, 30), (signal.SIGTERM, 5)):
+        if process.poll() is None:
+            process.send_signal(number)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
 
 
 def run_pytest(tally, suite, folder, seconds, environment):
@@ -146,6 +150,9 @@ def main():
     parser.add_argument("suites", nargs="+", choices=SUITES, metavar="SUITE")
     parser.add_argument("--programs", default="", help="the unit suite's programs, by spaces")
     arguments = parser.parse_args()
+    # As Ctrl-C does: what runs is ended before this is.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     XML_DIR.mkdir(parents=True, exist_ok=True)
     tally = Tally()
     for suite in SUITES:

@@ -68,6 +68,17 @@ def test_suite_out_of_time_is_ended(suite, tmp_path):
     assert not is_running(int(child.read_text()))
 
 
+def test_suite_out_of_time_tidies_up(suite, tmp_path):
+    tidied = tmp_path / "tidied"
+    suite("import pathlib, pytest, time\n"
+          "@pytest.fixture\n"
+          "def guest():\n"
+          "    yield\n"
+          f"    pathlib.Path({str(tidied)!r}).touch()\n"
+          "def test_a(guest): time.sleep(300)\n", seconds=3)
+    assert tidied.exists()
+
+
 def is_running(pid):
     """Whether the process exists and is more than a zombie."""
     try:
