@@ -42,6 +42,24 @@ unsigned long fb_buddy_spare(struct zone *zone)
 	return free > keep ? free - keep : 0;
 }
 
+/** fb_buddy_spare_all() - pages that all zones from which blocks are taken can do without. */
+unsigned long fb_buddy_spare_all(void)
+{
+	unsigned long pages = 0;
+	size_t i;
+	int nid;
+
+	for_each_online_node(nid) {
+		for (i = 0; i < ARRAY_SIZE(fb_buddy_zones); i++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[fb_buddy_zones[i]];
+
+			if (populated_zone(zone))
+				pages += fb_buddy_spare(zone);
+		}
+	}
+	return pages;
+}
+
 /** fb_buddy_zone_ok() - whether blocks of a zone may be held for a short while. */
 bool fb_buddy_zone_ok(struct zone *zone)
 {

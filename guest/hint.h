@@ -38,6 +38,7 @@ enum fb_hint_mode { FB_HINT_OFF, FB_HINT_READ, FB_HINT_HOLD, FB_HINT_ALLOC };
  * @held_pages: pages held by buffers in flight or about to be (HOLD).
  * @open: taken neighbours that are not queued yet (HOLD).
  * @min_pages: shortest run to take in this round (HOLD).
+ * @limit_pages: most pages to hold at a time in this round (HOLD).
  * @max_hold_ns: longest hold of a zone's lock in this round.
  * @done: the migration is over: what comes back is freed (ALLOC).
  * @acked: blocks that came back (ALLOC), under @acked_lock, with their number of pages.
@@ -58,6 +59,7 @@ struct fb_hint {
 	unsigned long held_pages;
 	struct fb_run open;
 	unsigned long min_pages;
+	unsigned long limit_pages;
 	u64 max_hold_ns;
 	bool done;
 	spinlock_t acked_lock;

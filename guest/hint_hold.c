@@ -6,7 +6,11 @@
  * the zone's lock that found them. Neighbours go out as one descriptor; its token is the run's
  * first page, whose index holds the run's length, and page->private of each block its order.
  * When it comes back, the blocks go straight to the free lists. hint_hold_mib limits what is
- * away at a time, and no zone is taken below its high watermark.
+ * away at a time, by default to a quarter of what the guest can spare, and no zone is taken
+ * below its high watermark.
+ *
+ * The migration holds the lock that a hint needs for up to 50 ms at a time, so a few long runs
+ * get through sooner than many short ones.
  *
  * Giving back writes to a struct page for each block, memory that the migration then sends
  * again: small runs are taken in the first round only.
@@ -20,11 +24,20 @@
 #define FB_HOLD_LATER_ORDER 9
 
 /* A run is sent when it is this part of all that may be held, so that answers overlap. */
-#define FB_HOLD_RUN_PART 8
+#define FB_HOLD_RUN_PART 2
 
+/* Without hint_hold_mib: a part of what is spare, but never less than this. */
+#define FB_HOLD_SPARE_PART 4
+#define FB_HOLD_MIN_PAGES (256UL << (20 - PAGE_SHIFT))
+
+/* Pages that may be held at a time in this round. */
 static unsigned long fb_hold_limit_pages(void)
 {
-	return (unsigned long)fb_param_hint_hold_mib() << (20 - PAGE_SHIFT);
+	unsigned long limit_pages = (unsigned long)fb_param_hint_hold_mib() << (20 - PAGE_SHIFT);
+
+	if (limit_pages)
+		return limit_pages;
+	return max(fb_buddy_spare_all() / FB_HOLD_SPARE_PART, FB_HOLD_MIN_PAGES);
 }
 
 static void fb_hold_give_back(struct fb_balloon *fb, struct page *page, unsigned long nr_pages)
@@ -154,7 +167,7 @@ static struct fb_run fb_hold_next(struct fb_balloon *fb, struct zone *zone, unsi
 static int fb_hold_add(struct fb_balloon *fb, const struct fb_run *run)
 {
 	struct fb_hint *hint = &fb->hint;
-	unsigned long max_pages = min(fb_hold_limit_pages() / FB_HOLD_RUN_PART, FB_RUN_MAX_PAGES);
+	unsigned long max_pages = min(hint->limit_pages / FB_HOLD_RUN_PART, FB_RUN_MAX_PAGES);
 	int err = 0;
 
 	hint->held_pages += run->nr_pages;
@@ -175,7 +188,7 @@ static int fb_hold_make_room(struct fb_balloon *fb)
 	int err = 0;
 
 	fb_queue_reap(&hint->queue);
-	while (!err && hint->held_pages + need_pages > fb_hold_limit_pages()) {
+	while (!err && hint->held_pages + need_pages > hint->limit_pages) {
 		err = fb_hold_send(fb);
 		if (!err && hint->queue.inflight)
 			err = fb_queue_wait(&hint->queue);
@@ -224,6 +237,7 @@ int fb_hint_hold_round(struct fb_balloon *fb)
 	if (hint->rounds)
 		order = max(order, (unsigned int)FB_HOLD_LATER_ORDER);
 	hint->min_pages = 1UL << order;
+	hint->limit_pages = fb_hold_limit_pages();
 	err = fb_walk_pageblocks(fb, fb_hold_visit);
 	send_err = fb_hold_send(fb);
 	return err ? err : send_err;

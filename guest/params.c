@@ -46,9 +46,9 @@ static const struct kernel_param_ops fb_choice_ops = {
 
 /**
  * struct fb_bounded - a number between two others.
- * @min: least value.
+ * @min: least value that can be given.
  * @max: greatest value.
- * @value: the value.
+ * @value: the value; the default may be out of bounds to have a meaning of its own.
  */
 struct fb_bounded {
 	unsigned int min;
@@ -107,10 +107,11 @@ module_param_cb(hint_min_order, &fb_bounded_ops, &fb_hint_min_order, 0444);
 MODULE_PARM_DESC(hint_min_order, "shortest run of free pages to hint is 2 to the power of this "
 				 "(0 to 10, default 4)");
 
-static struct fb_bounded fb_hint_hold_mib = { .min = 16, .max = 65536, .value = 256 };
+static struct fb_bounded fb_hint_hold_mib = { .min = 16, .max = 1 << 20, .value = 0 };
 module_param_cb(hint_hold_mib, &fb_bounded_ops, &fb_hint_hold_mib, 0444);
-MODULE_PARM_DESC(hint_hold_mib, "most memory in MiB held back at a time while hinting to a device "
-				"that needs it (16 to 65536, default 256)");
+MODULE_PARM_DESC(hint_hold_mib,
+		 "most memory in MiB held back at a time while hinting to a device "
+		 "that needs it (16 to 1048576; default 0: a quarter of what is spare)");
 
 static struct fb_bounded fb_oom_deflate_mib = { .min = 1, .max = 65536, .value = 256 };
 module_param_cb(oom_deflate_mib, &fb_bounded_ops, &fb_oom_deflate_mib, 0444);
