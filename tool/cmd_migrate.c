@@ -261,11 +261,10 @@ static int fb_migrate_follow(struct fb_qmp *qmp, struct fb_migrate *migrate,
 
 	while (fb_migrate_goes_on(migrate)) {
 		fb_migrate_draw(migrate, progress);
-		rc = fb_qmp_wait(qmp, FB_MIGRATE_POLL_MS);
-		json_object_put(fb_qmp_event(qmp));
-		if (rc >= 0)
+		rc = fb_qmp_pause(qmp, FB_MIGRATE_POLL_MS, NULL);
+		if (!rc)
 			rc = fb_migrate_look(qmp, migrate);
-		if (rc < 0)
+		if (rc)
 			return rc;
 		if (!fb_migrate_goes_on(migrate))
 			return 0;
@@ -306,23 +305,49 @@ static bool fb_migrate_hinted(struct fb_qmp *qmp, const struct fb_balloon *ballo
 	return true;
 }
 
-static int fb_migrate_done(const struct fb_cli *cli, struct fb_qmp *qmp,
-			   const struct fb_balloon *balloon, const struct fb_migrate *migrate)
+/* Why the device had no hints in this migration, to be released; NULL where it had. */
+static json_object *fb_migrate_hint_reason(struct fb_qmp *qmp, const struct fb_balloon *balloon,
+					   const struct fb_migrate *migrate)
+{
+	json_object *reason;
+
+	if (!migrate->counts_hints ||
+	    fb_balloon_get(qmp, balloon, "fastballoon-hint-off-reason", &reason) <= 0)
+		return NULL;
+	if (json_object_is_type(reason, json_type_string) && json_object_get_string_len(reason))
+		return reason;
+	json_object_put(reason);
+	return NULL;
+}
+
+static void fb_migrate_say_totals(const struct fb_cli *cli, const struct fb_migrate *migrate)
 {
 	const json_object *ram = fb_json_child(migrate->info, "ram");
-	json_object *result = fb_migrate_result(migrate);
-	char total[FB_TEXT_MAX], down[FB_TEXT_MAX], sent[FB_TEXT_MAX], saved[FB_TEXT_MAX];
-	uint64_t hinted;
-	bool counted = fb_migrate_hinted(qmp, balloon, migrate, &hinted);
+	char total[FB_TEXT_MAX], down[FB_TEXT_MAX], sent[FB_TEXT_MAX];
 
-	fb_say(cli, "migrated in %s: %s sent in %llu rounds, downtime %s%s%s",
+	fb_say(cli, "migrated in %s: %s sent in %llu rounds, downtime %s",
 	       fb_time_format(fb_json_u64(migrate->info, "total-time") * 1000, total),
 	       fb_size_format(fb_json_u64(ram, "transferred"), sent),
 	       (unsigned long long)fb_json_u64(ram, "dirty-sync-count"),
-	       fb_time_format(fb_json_u64(migrate->info, "downtime") * 1000, down),
-	       counted ? ", skipped thanks to hints: " : "",
-	       counted ? fb_size_format(hinted, saved) : "");
+	       fb_time_format(fb_json_u64(migrate->info, "downtime") * 1000, down));
+}
+
+static int fb_migrate_done(const struct fb_cli *cli, struct fb_qmp *qmp,
+			   const struct fb_balloon *balloon, const struct fb_migrate *migrate)
+{
+	json_object *result = fb_migrate_result(migrate);
+	json_object *reason = fb_migrate_hint_reason(qmp, balloon, migrate);
+	char text[FB_TEXT_MAX];
+	uint64_t hinted;
+	bool counted = fb_migrate_hinted(qmp, balloon, migrate, &hinted);
+
+	fb_migrate_say_totals(cli, migrate);
+	if (reason)
+		fb_say(cli, "no hints: %s", json_object_get_string(reason));
+	else if (counted)
+		fb_say(cli, "skipped thanks to hints: %s", fb_size_format(hinted, text));
 	fb_json_add(result, "hinted-bytes", counted ? json_object_new_uint64(hinted) : NULL);
+	fb_json_add(result, "hint-off-reason", reason);
 	return fb_result(cli, result);
 }
 

@@ -163,17 +163,6 @@ static int fb_set_look(struct fb_qmp *qmp, struct fb_set *set)
 	return rc;
 }
 
-/* BALLOON_CHANGE only ends a pause: what it says may be older than a query. */
-static int fb_set_pause(struct fb_qmp *qmp, uint64_t us)
-{
-	int rc = fb_qmp_wait(qmp, (unsigned int)(us / 1000));
-	json_object *event;
-
-	while ((event = fb_qmp_event(qmp)))
-		json_object_put(event);
-	return rc < 0 ? rc : 0;
-}
-
 /* Waits until the target is reached, progress ends or a signal comes; 0 or a negative errno. */
 static int fb_set_wait(struct fb_qmp *qmp, struct fb_set *set, struct fb_progress *progress)
 {
@@ -192,7 +181,8 @@ static int fb_set_wait(struct fb_qmp *qmp, struct fb_set *set, struct fb_progres
 		    set->elapsed_us - best_us >= set->timeout_s * 1000000)
 			return 0;
 		fb_set_draw(set, progress);
-		rc = fb_set_pause(qmp, pause_us);
+		/* The event only ends a pause: what it tells may be older than a query. */
+		rc = fb_qmp_pause(qmp, (unsigned int)(pause_us / 1000), "BALLOON_CHANGE");
 		if (rc)
 			return rc;
 		pause_us += pause_us / 4 < 1000 ? 1000 : pause_us / 4;

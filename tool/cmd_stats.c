@@ -128,9 +128,8 @@ static int fb_stats_wait(struct fb_qmp *qmp, const struct fb_balloon *balloon,
 	if (!stats->polling_s)
 		rc = fb_balloon_set(qmp, balloon, FB_STATS_POLLING, stats->interval_s);
 	while (!rc && !qmp->interrupts && fb_now_us() < deadline_us) {
-		json_object_put(fb_qmp_event(qmp));
-		rc = fb_qmp_wait(qmp, FB_STATS_POLL_MS);
-		if (rc >= 0)
+		rc = fb_qmp_pause(qmp, FB_STATS_POLL_MS, NULL);
+		if (!rc)
 			rc = fb_stats_read(qmp, balloon, stats, &now_s);
 		if (!rc && now_s != before_s)
 			return 1;

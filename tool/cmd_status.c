@@ -203,7 +203,7 @@ static void fb_status_print_hinting(json_object *balloon)
 	const char *reason = fb_json_text(balloon, "hint-off-reason");
 
 	if (reason && *reason)
-		fb_field("hinting", "off: %s", reason);
+		fb_field("hinting", "%s; the last migration had no hints: %s", state, reason);
 	else if (state)
 		fb_field("hinting", "%s", state);
 }

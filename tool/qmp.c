@@ -257,6 +257,34 @@ int fb_qmp_wait(struct fb_qmp *qmp, unsigned int timeout_ms)
 	return rc == -ETIMEDOUT ? 0 : rc;
 }
 
+/**
+ * fb_qmp_pause() - let time pass, taking all events from the queue.
+ * @qmp: the connection.
+ * @timeout_ms: how long, in milliseconds.
+ * @event: name of an event that ends the pause early, or NULL. A signal ends it as well.
+ *
+ * Return: 0 or a negative errno.
+ */
+int fb_qmp_pause(struct fb_qmp *qmp, unsigned int timeout_ms, const char *event)
+{
+	uint64_t deadline_us = fb_deadline_us(timeout_ms), now_us;
+	unsigned int interrupts = qmp->interrupts;
+	json_object *message;
+	bool seen = false;
+	const char *name;
+	int rc = 0;
+
+	while (rc >= 0 && !seen && qmp->interrupts == interrupts &&
+	       (now_us = fb_now_us()) < deadline_us) {
+		rc = fb_qmp_wait(qmp, (unsigned int)((deadline_us - now_us + 999) / 1000));
+		message = fb_qmp_event(qmp);
+		name = fb_json_text(message, "event");
+		seen = event && name && !strcmp(name, event);
+		json_object_put(message);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int fb_qmp_send(struct fb_qmp *qmp, const char *text, uint64_t deadline_us)
 {
 	size_t left = strlen(text);

@@ -71,5 +71,6 @@ int fb_qmp_call(struct fb_qmp *qmp, const char *command, json_object *arguments,
 		json_object **reply);
 int fb_qmp_wait(struct fb_qmp *qmp, unsigned int timeout_ms);
 json_object *fb_qmp_event(struct fb_qmp *qmp);
+int fb_qmp_pause(struct fb_qmp *qmp, unsigned int timeout_ms, const char *event);
 
 #endif /* FB_QMP_H */
