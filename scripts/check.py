@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 
 # Each suite's tests and the seconds that it may take; in the order in which they run.
@@ -143,8 +144,10 @@ def run_suite(tally, suite, programs):
         return
     if not programs:
         tally.failures.append(f"{suite}: no test program was built")
+    deadline = time.monotonic() + seconds
     for program in programs:
-        run_program(tally, suite, program, seconds, environment)
+        left = max(1, round(deadline - time.monotonic()))
+        run_program(tally, suite, program, left, environment)
 
 
 def main():

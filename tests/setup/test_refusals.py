@@ -159,3 +159,11 @@ def test_path_that_kbuild_cannot_take(checkout):
 
 def test_make_before_deps(checkout):
     assert "run make deps" in refusal(checkout.run("make"), 2)
+
+
+def test_make_after_an_update_of_qemu(checkout):
+    (checkout.top / "build/qemu-headers").mkdir(parents=True)
+    (checkout.top / "build/qemu-headers/current").symlink_to("7.2-older")
+    (checkout.top / "build/deps.stamp").touch()
+    line = refusal(checkout.run("make", "prepared"), 2)
+    assert line == "QEMU 1:7.2-fake is installed, build/ was prepared for 7.2-older: run make deps"
