@@ -29,6 +29,18 @@ $(FB_QEMU_SO): $(FB_QEMU_OBJS) $(B)/device/libfastballoon-device.a
 -include $(FB_QEMU_OBJS:.o=.d)
 ALL += $(FB_QEMU_SO)
 
+# Debian's AppArmor rules let QEMU map shared objects of this folder, with PREFIX=/usr.
+FB_QEMU_PLUGIN_DIR = $(DESTDIR)$(PREFIX)/lib/$(shell $(CC) -print-multiarch)/qemu
+
+.PHONY: install-qemu uninstall-qemu
+install-qemu: $(FB_QEMU_SO)
+	install -D -m 644 $(FB_QEMU_SO) $(FB_QEMU_PLUGIN_DIR)/fastballoon.so
+
+uninstall-qemu:
+	rm -f $(FB_QEMU_PLUGIN_DIR)/fastballoon.so
+
+INSTALL_PARTS += qemu
+
 # The same binding, built for a QEMU that is not there: the ABI check has to refuse it.
 FB_QEMU_MISFITS := $(patsubst tests/qtest/abi/%.h,$(B)/tests/qtest/abi/%.so,$(wildcard tests/qtest/abi/*.h))
 
