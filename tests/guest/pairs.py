@@ -9,6 +9,8 @@ from harness.config import GuestConfig
 
 PAGE = 4096
 MIB = 1 << 20
+# QEMU's resident memory beside the guest's, under TCG above all translated code.
+QEMU_OWN_MIB = 220
 
 F_SG = 50
 F_HINT_LOGGED = 52
@@ -45,6 +47,13 @@ def pair_config(pair, **more):
 def pair_name(pair):
     """A name for log files."""
     return f"{pair['driver']}-on-{pair['device']}"
+
+
+def check_host_has_the_rest(guest):
+    """QEMU's resident memory is about what the balloon leaves to the guest, and QEMU's own."""
+    left = guest.memory_bytes() + QEMU_OWN_MIB * MIB
+    resident = guest.machine.rss_bytes()
+    assert resident <= left, f"{resident // MIB} MiB resident, at most {left // MIB} expected"
 
 
 def wait_for(condition, timeout=20.0, pause=0.1):

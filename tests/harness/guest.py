@@ -187,9 +187,8 @@ class Guest:
     def driver_stats(self):
         """The counters of our driver, by name; texts stay texts."""
         text = self.read(f"/sys/kernel/debug/virtio_fastballoon/{self.virtio_name()}/stats")
-        pairs = (line.split(None, 1) for line in text.splitlines() if " " in line)
-        return {name: int(value) if value.lstrip("-").isdigit() else value
-                for name, value in pairs}
+        pairs = (line.partition(" ") for line in text.splitlines())
+        return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
 
     # Device
 
@@ -212,15 +211,16 @@ class Guest:
         """The guest's memory as the balloon leaves it."""
         return self.qmp("query-balloon")["actual"]
 
-    def set_memory(self, mib, timeout=120.0):
+    def set_memory(self, mib, timeout=120.0, progress=None):
         """As set_memory_bytes(), for a size in MiB."""
-        return self.set_memory_bytes(mib * MIB, timeout)
+        return self.set_memory_bytes(mib * MIB, timeout, progress)
 
-    def set_memory_bytes(self, target, timeout=120.0):
+    def set_memory_bytes(self, target, timeout=120.0, progress=None):
         """Ask for a size and wait for it; returns the seconds it took.
 
         Polls all the time at first, then at a two-hundredth of the time passed, so that the
-        pause never adds more than half a percent.
+        pause never adds more than half a percent. progress: called with the bytes that the guest
+        has, after the first tenth of a second.
         """
         started = time.monotonic()
         self.qmp("balloon", value=target)
@@ -234,6 +234,8 @@ class Guest:
                 raise GuestTimeout(f"the guest has {actual} bytes, {target} were asked for, "
                                    f"after {timeout} s; see {self.machine.console_path}")
             if elapsed > 0.1:
+                if progress:
+                    progress(actual)
                 time.sleep(elapsed / 200)
 
     def console_text(self):

@@ -80,7 +80,7 @@ def _wait(source, destination, timeout, progress):
         if ended or progress:
             info = source.qmp.execute("query-migrate")
         if ended and ended["data"]["status"] == "completed":
-            return info
+            return _final_info(source)
         if ended:
             cause = info.get("error-desc", ended["data"]["status"])
             raise destination.explain(MigrationFailed(f"the migration failed: {cause}"))
@@ -88,6 +88,18 @@ def _wait(source, destination, timeout, progress):
             progress(info)
         if time.monotonic() > deadline:
             raise source.explain(MigrationFailed(f"no end of the migration in {timeout} s"))
+
+
+def _final_info(source):
+    """The totals: QEMU 7.2 sends the event a little before it has computed them."""
+    deadline = time.monotonic() + 10
+    while True:
+        info = source.qmp.execute("query-migrate")
+        if info.get("total-time"):
+            return info
+        if time.monotonic() > deadline:
+            raise MigrationFailed("QEMU does not say how long the migration took")
+        time.sleep(0.005)
 
 
 def _wait_running(guest):
