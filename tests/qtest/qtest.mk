@@ -1,13 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# qtest.mk - BIOS images of the device tests: one that parks the vCPU, one that is a driver.
+# qtest.mk - BIOS images of the device tests: one parks the vCPU, the others are guests.
 
 QTEST_DIR := $(B)/tests/qtest
+QTEST_GUESTS := hint_race counter
 
-TESTBINS += $(QTEST_DIR)/park.bin
+TESTBINS += $(QTEST_DIR)/park.bin $(QTEST_GUESTS:%=$(QTEST_DIR)/%.bin)
 
-$(QTEST_DIR)/park.o: tests/qtest/bare/park.S tests/qtest/qtest.mk
+QTEST_CFLAGS := -m32 -march=i686 -std=gnu11 -Os -Wall -Wextra -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -mgeneral-regs-only -Iinclude/uapi \
+	-isystem /usr/include/$(shell $(CC) -print-multiarch)
+
+$(QTEST_DIR)/%.o: tests/qtest/bare/%.S tests/qtest/qtest.mk
 	@mkdir -p $(@D)
 	$(CC) -m32 -c -o $@ $<
 
+$(QTEST_DIR)/%.o: tests/qtest/bare/%.c tests/qtest/qtest.mk
+	@mkdir -p $(@D)
+	$(CC) $(QTEST_CFLAGS) -MMD -MP -c -o $@ $<
+
 $(QTEST_DIR)/park.bin: $(QTEST_DIR)/park.o
 	objcopy -O binary -j .text $< $@
+
+$(QTEST_DIR)/%.elf: $(QTEST_DIR)/start.o $(QTEST_DIR)/%.o $(QTEST_DIR)/virtio.o \
+		tests/qtest/bare/bare.ld
+	$(LD) -m elf_i386 -T tests/qtest/bare/bare.ld -o $@ $(filter %.o,$^)
+
+$(QTEST_DIR)/%.bin: $(QTEST_DIR)/%.elf
+	objcopy -O binary -j .image $< $@
+
+-include $(wildcard $(QTEST_DIR)/*.d)
+.SECONDARY: $(QTEST_GUESTS:%=$(QTEST_DIR)/%.elf) $(QTEST_GUESTS:%=$(QTEST_DIR)/%.o) \
+	$(QTEST_DIR)/start.o $(QTEST_DIR)/virtio.o

@@ -129,7 +129,7 @@ def test_configuration_is_readable_in_any_size(ours):
 
 def test_standard_features_are_unchanged_by_the_plugin(start):
     """A stock device next to a loaded plugin stays what it was."""
-    qemu = start(machine.STOCK, extra=machine.plugin_args(machine.OURS))
+    qemu = start(machine.STOCK, extra=machine.plugin_args())
     balloon = Balloon(qemu)
     assert balloon.transport.features() & (STANDARD | EXTENSIONS) == bits(F_STATS_VQ,
                                                                           F_PAGE_POISON)

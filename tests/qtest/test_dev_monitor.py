@@ -118,12 +118,6 @@ def test_wrong_device_options_are_refused(option):
     assert option.split("=", maxsplit=1)[0] in said
 
 
-def test_wrong_plugin_argument_is_refused():
-    status, said = start_fails(machine.args(None, extra=machine.plugin_args(tcg_flush="on")))
-    assert status == 1
-    assert "tcg-flush=on" in said, "the message does not name the argument that exists"
-
-
 def test_properties_are_on_the_inner_device_too(ours):
     assert ours.qemu.qom_get(PATH + "/virtio-backend", "fastballoon-counters") == ours.counters()
 

@@ -18,12 +18,11 @@ RAM_MIB = 256
 RAM_BYTES = RAM_MIB << 20
 
 
-def plugin_args(device=OURS, **arguments):
-    """Options that load the plugin; none for a device of QEMU's own."""
-    if "fastballoon" not in device:
-        return []
+def plugin_args(**arguments):
+    """Options that load the plugin with these arguments."""
     assert PLUGIN.exists(), f"{PLUGIN} is missing: run make first"
-    return ["-plugin", ",".join([str(PLUGIN)] + [f"{k}={v}" for k, v in arguments.items()])]
+    pairs = (f"{name.replace('_', '-')}={value}" for name, value in arguments.items())
+    return ["-plugin", ",".join([str(PLUGIN), *pairs])]
 
 
 def device_option(device, **properties):
@@ -34,12 +33,17 @@ def device_option(device, **properties):
     return ",".join([device, "id=balloon0", *pairs])
 
 
-def args(device=OURS, machine="pc", extra=(), accel="tcg", image="park.bin", **properties):
-    """QEMU options for a machine without a guest and one balloon; device None for no balloon."""
+def args(device=OURS, machine="pc", extra=(), accel="tcg", image="park.bin", plugin=None,
+         **properties):
+    """QEMU options for a machine without a guest and one balloon; device None for no balloon.
+
+    plugin: arguments of the plugin, which is loaded for devices of ours and where there are any.
+    """
     line = ["-accel", accel, "-machine", machine, "-m", str(RAM_MIB),
             "-bios", str(IMAGES / image)]
     if device:
-        line += plugin_args(device)
+        if "fastballoon" in device or plugin:
+            line += plugin_args(**plugin or {})
         if properties.get("free_page_hint") and "iothread" not in properties:
             properties["iothread"] = "iothread0"
         if properties.get("iothread"):

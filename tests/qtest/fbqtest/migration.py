@@ -29,6 +29,16 @@ def status(qemu):
     return qemu.qmp.command("query-migrate").get("status", "none")
 
 
+def rounds(qemu):
+    """How often the dirty bitmap was synced."""
+    return qemu.qmp.command("query-migrate").get("ram", {}).get("dirty-sync-count", 0)
+
+
+def wait_active(qemu):
+    """Wait until the migration sends memory: the first sync is over then."""
+    wait_for(lambda: status(qemu) == "active", "migration is active")
+
+
 def _start(qemu, fd, bandwidth, downtime_ms):
     qemu.qmp.command("migrate-set-parameters", max_bandwidth=bandwidth,
                      downtime_limit=downtime_ms)
@@ -54,7 +64,7 @@ def stalled(qemu, received=0):
         theirs.settimeout(TIMEOUT_S)
         while received > 0:
             received -= len(theirs.recv(received))
-        wait_for(lambda: status(qemu) == "active", "active")
+        wait_active(qemu)
         yield
 
 

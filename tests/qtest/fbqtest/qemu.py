@@ -40,7 +40,7 @@ class LineSocket:
 
     def __init__(self, sock):
         self.sock = sock
-        self.buffer = b""
+        self.rest = b""
         self.sock.setblocking(True)
 
     def send(self, data):
@@ -49,15 +49,16 @@ class LineSocket:
 
     def line(self, timeout_s):
         end = time.monotonic() + timeout_s
-        while b"\n" not in self.buffer:
+        pieces = [self.rest]
+        while b"\n" not in pieces[-1]:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                self.rest = b"".join(pieces)
                 raise Timeout(f"QEMU did not answer within {timeout_s} s")
-            chunk = self.sock.recv(1 << 16)
-            if not chunk:
+            pieces.append(self.sock.recv(1 << 20))
+            if not pieces[-1]:
                 raise ConnectionError("QEMU closed the connection")
-            self.buffer += chunk
-        line, self.buffer = self.buffer.split(b"\n", 1)
+        line, self.rest = b"".join(pieces).split(b"\n", 1)
         return line.decode()
 
     def close(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The qtest protocol: the guest's memory and I/O ports, without a guest."""
 
+import base64
 import struct
 
 from fbqtest.qemu import TIMEOUT_S
@@ -38,12 +39,13 @@ class Qtest:
         self._command(f"write{MEMORY_COMMANDS[size]} {gpa:#x} {value:#x}")
 
     def read(self, gpa, length):
-        return bytes.fromhex(self._command(f"read {gpa:#x} {length:#x}")[0][2:])
+        return base64.b64decode(self._command(f"b64read {gpa:#x} {length:#x}")[0])
 
     def write(self, gpa, data):
         for at in range(0, len(data), WRITE_CHUNK):
             piece = data[at:at + WRITE_CHUNK]
-            self._command(f"write {gpa + at:#x} {len(piece):#x} 0x{piece.hex()}")
+            text = base64.b64encode(piece).decode()
+            self._command(f"b64write {gpa + at:#x} {len(piece):#x} {text}")
 
     def fill(self, gpa, length, byte):
         self._command(f"memset {gpa:#x} {length:#x} {byte:#x}")
