@@ -104,8 +104,9 @@ def lost_writes(accel, device=machine.OURS, **plugin):
         time.sleep(0.3)  # the page is sent now, the area is not
         source.qmp.command("migrate-set-parameters", downtime_limit=2000)
         assert migration.finish(source) == "completed"
-        wait_for(lambda: destination.qmp.command("query-status")["running"], "destination runs")
-        time.sleep(0.2)
+        arrived = word(destination, "COUNT")
+        wait_for(lambda: word(destination, "COUNT") - arrived > 1 or
+                 reached(destination, "FAILED")(), "destination counts")
         return reached(destination, "FAILED")()
 
 

@@ -2,7 +2,7 @@
 /*
  * counter.c - a guest that notices when a migration lost one of its writes.
  *
- * It counts in a page and in a register, and compares the two before each step. The processor's
+ * It counts in a page and in a register, and compares the two at each step. The processor's
  * state always arrives; a page whose last write was not logged arrives old. When told so
  * through a port, it dirties FB_AREA_BYTES once, so that the migration needs another round;
  * otherwise the loop touches one page alone, and nothing makes the emulator look it up again.
@@ -36,8 +36,9 @@ void fb_main(void)
 
 	*page = count;
 	*progress = FB_PROGRESS_READY;
-	while (*page == count) {
-		*page = ++count;
+	/* One instruction reads and writes, so that the machine is never stopped in between. */
+	while (__sync_fetch_and_add(page, 1) == count) {
+		count++;
 		if (*progress == FB_PROGRESS_READY && fb_inb(FB_SIGNAL_PORT)) {
 			fb_dirty_area();
 			*progress = FB_PROGRESS_DIRTIED;
