@@ -41,11 +41,6 @@ void fb_device_reset(struct fb_device *dev)
 	fb_hint_reset(&dev->hint);
 }
 
-static bool fb_device_has(const struct fb_device *dev, unsigned int feature)
-{
-	return dev->features >> feature & 1;
-}
-
 void fb_device_set_features(struct fb_device *dev, uint64_t features)
 {
 	dev->features = features;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # device.mk - builds the device core as a static library for the binding to link.
 
-DEVICE_SRCS := $(addprefix device/,device.c discard.c hint.c inflate.c iov.c partial.c range.c \
+DEVICE_SRCS := $(addprefix device/,bitmap.c device.c discard.c hint.c inflate.c iov.c partial.c range.c \
 	report.c request.c stats.c)
 DEVICE_OBJS := $(DEVICE_SRCS:%.c=$(B)/%.o)
 DEVICE_LIB := $(B)/device/libfastballoon-device.a

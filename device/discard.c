@@ -56,8 +56,15 @@ void fb_discard_run(struct fb_device *dev, const struct fb_ram *ram, const struc
 	}
 	if (!whole.len)
 		return;
-	if (dev->ops->discard(dev->host, whole.gpa, whole.len))
+	if (dev->ops->discard(dev->host, whole.gpa, whole.len)) {
 		dev->counters.discard_failures++;
-	else
+		dev->counters.failed_bytes += whole.len;
+	} else {
 		dev->counters.discarded_bytes += whole.len;
+	}
+}
+
+uint64_t fb_device_waiting_bytes(const struct fb_device *dev)
+{
+	return fb_partial_bytes(dev->partial);
 }

@@ -25,6 +25,9 @@
  * driver that looks again while it hints, because the configuration changed for another
  * reason, must find the id that it is answering. STOP shows CMD_ID_STOP, DONE CMD_ID_DONE.
  *
+ * With F_PAGE_BITMAP the bits of a page bitmap are hints, too: a device-readable part that is no
+ * id of four bytes. With F_CTRL_VQ the driver learns of the same states by requests (ctrl.c).
+ *
  * A hint skips; it never discards. The hypervisor handles all buffers that are queued before
  * it begins a round: a driver that keeps the id in one place would otherwise put the new id in
  * front of hints of the old round.
@@ -34,6 +37,7 @@
  */
 #include <endian.h>
 
+#include "bitmap.h"
 #include "internal.h"
 #include "iov.h"
 #include "range.h"
@@ -69,6 +73,12 @@ void fb_hint_stop(struct fb_hint *hint)
 void fb_hint_done(struct fb_hint *hint)
 {
 	hint->state = FB_HINT_DONE;
+}
+
+void fb_hint_set_args(struct fb_hint *hint, unsigned int min_order, bool held)
+{
+	hint->min_order = min_order < FB_HINT_MIN_ORDER_MAX ? min_order : FB_HINT_MIN_ORDER_MAX;
+	hint->held = held;
 }
 
 uint32_t fb_hint_config(const struct fb_hint *hint)
@@ -141,27 +151,71 @@ static const char *fb_hint_range(struct fb_device *dev, const struct fb_range *r
 	return fb_hint_skip(dev, &whole) ? NULL : "hint is not wholly guest RAM";
 }
 
-void fb_device_hint(struct fb_device *dev, const struct fb_buffer *buffer)
+/* Count what was wrong with a hint, if anything, and remember it in @reason. */
+static void fb_hint_judge(struct fb_device *dev, const char *why, const char **reason)
+{
+	if (!why)
+		return;
+	dev->hint.refused++;
+	*reason = why;
+}
+
+/* Return: why the last of the hints that were refused was, or NULL. */
+static const char *fb_hint_bitmap(struct fb_device *dev, const struct fb_buffer *buffer)
+{
+	struct virtio_fastballoon_pages header;
+	const char *reason = NULL;
+	struct fb_bitmap bitmap;
+	struct fb_range run;
+	struct fb_iov it;
+
+	fb_iov_init(&it, buffer->out, buffer->out_count);
+	if (buffer->in_count)
+		reason = "page bitmap with device-writable hints";
+	else if (!fb_pages_read_header(&it, &header) ||
+		 header.format != VIRTIO_FASTBALLOON_PAGES_BITMAP)
+		reason = "neither a hint command id nor a page bitmap";
+	else
+		reason = fb_bitmap_open(&bitmap, &it, header.count);
+	if (reason) {
+		dev->hint.refused++;
+		return reason;
+	}
+	while (fb_bitmap_next(&bitmap, &run))
+		fb_hint_judge(dev, fb_hint_range(dev, &run), &reason);
+	dev->hint.refused += bitmap.refused;
+	return bitmap.refused ? "page bitmap names pages that no guest has" : reason;
+}
+
+static const char *fb_hint_ranges(struct fb_device *dev, const struct fb_buffer *buffer)
 {
 	const char *reason = NULL;
+
+	for (unsigned int i = 0; i < buffer->in_count; i++)
+		fb_hint_judge(dev, fb_hint_range(dev, &buffer->in[i]), &reason);
+	return reason;
+}
+
+static const char *fb_hint_buffer(struct fb_device *dev, const struct fb_buffer *buffer)
+{
 	uint32_t id;
 
-	if (buffer->out_count) {
-		if (!fb_hint_read_id(buffer, &id)) {
-			dev->hint.refused++;
-			dev->ops->guest_error(dev->host, "hint command id is not four bytes long");
-			return;
-		}
+	if (!buffer->out_count)
+		return fb_hint_ranges(dev, buffer);
+	if (fb_hint_read_id(buffer, &id)) {
 		fb_hint_receive_id(&dev->hint, id);
+		return fb_hint_ranges(dev, buffer);
 	}
-	for (unsigned int i = 0; i < buffer->in_count; i++) {
-		const char *why = fb_hint_range(dev, &buffer->in[i]);
+	if (fb_device_has(dev, VIRTIO_FASTBALLOON_F_PAGE_BITMAP))
+		return fb_hint_bitmap(dev, buffer);
+	dev->hint.refused++;
+	return "hint command id is not four bytes long";
+}
 
-		if (!why)
-			continue;
-		dev->hint.refused++;
-		reason = why;
-	}
+void fb_device_hint(struct fb_device *dev, const struct fb_buffer *buffer)
+{
+	const char *reason = fb_hint_buffer(dev, buffer);
+
 	if (reason)
 		dev->ops->guest_error(dev->host, reason);
 }

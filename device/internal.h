@@ -11,7 +11,8 @@
 /**
  * struct fb_scratch - working memory of a request, so that none is allocated for it.
  * @pfns: a piece of a PFN array.
- * @runs: its runs and the one carried over from the piece before, or ranges of a buffer.
+ * @runs: its runs and the one carried over from the piece before, or those of a bitmap, or
+ *        ranges of a buffer.
  */
 struct fb_scratch {
 	uint32_t pfns[FB_PIECE_PFNS];
@@ -71,6 +72,12 @@ uint64_t fb_ram_extent(const struct fb_device *dev, uint64_t gpa, uint64_t end, 
  */
 void fb_discard_run(struct fb_device *dev, const struct fb_ram *ram, const struct fb_range *run,
 		    bool held);
+
+/** fb_device_has() - whether a feature was negotiated. */
+static inline bool fb_device_has(const struct fb_device *dev, unsigned int feature)
+{
+	return dev->features >> feature & 1;
+}
 
 /** fb_stats_reset() - no statistic is known. */
 void fb_stats_reset(struct fb_device *dev);

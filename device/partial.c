@@ -172,6 +172,15 @@ size_t fb_partial_count(const struct fb_partial *partial)
 	return partial->count;
 }
 
+uint64_t fb_partial_bytes(const struct fb_partial *partial)
+{
+	uint64_t held_pages = 0;
+
+	for (const struct fb_partial_page *page = partial->oldest; page; page = page->newer)
+		held_pages += page->held_pages;
+	return held_pages << FB_PAGE_SHIFT;
+}
+
 bool fb_partial_add(struct fb_partial *partial, const struct fb_range *host_page,
 		    const struct fb_range *part)
 {

@@ -30,6 +30,9 @@ void fb_partial_clear(struct fb_partial *partial);
 /** fb_partial_count() - how many host pages are remembered. */
 size_t fb_partial_count(const struct fb_partial *partial);
 
+/** fb_partial_bytes() - memory in the balloon that is part of them. */
+uint64_t fb_partial_bytes(const struct fb_partial *partial);
+
 /**
  * fb_partial_add() - pages of one host page went into the balloon.
  * @host_page: the whole host page; its length is a power of two, larger than FB_PAGE_SIZE.

@@ -11,7 +11,7 @@ static void fb_report_run(struct fb_device *dev, const struct fb_ram *ram,
 			  const struct fb_range *run)
 {
 	/* A discarded page reads zero, and the driver expects the poison value in it. */
-	if (dev->poison_val && dev->features >> VIRTIO_BALLOON_F_PAGE_POISON & 1)
+	if (dev->poison_val && fb_device_has(dev, VIRTIO_BALLOON_F_PAGE_POISON))
 		return;
 	fb_discard_run(dev, ram, run, false);
 }
