@@ -33,7 +33,10 @@ make_root() {
 mount_all() {
 	mount -t proc proc "$root/proc" && mount -t tmpfs -o mode=755 tmpfs "$root/dev" ||
 		die "cannot mount below $root"
-	mkdir "$root/dev/shm"
+	mkdir "$root/dev/shm" "$root/dev/pts"
+	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" ||
+		die "cannot mount below $root"
+	ln -s pts/ptmx "$root/dev/ptmx"
 	for node in null zero full random urandom tty kvm; do
 		[ ! -e "/dev/$node" ] || cp -a "/dev/$node" "$root/dev/$node"
 	done
@@ -41,7 +44,7 @@ mount_all() {
 }
 
 unmount_all() {
-	for folder in dev proc; do
+	for folder in dev/pts dev proc; do
 		! mountpoint -q "$root/$folder" || umount "$root/$folder" || umount -l "$root/$folder"
 	done
 }

@@ -6,6 +6,7 @@ PATH.
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -165,5 +166,8 @@ def test_make_after_an_update_of_qemu(checkout):
     (checkout.top / "build/qemu-headers").mkdir(parents=True)
     (checkout.top / "build/qemu-headers/current").symlink_to("7.2-older")
     (checkout.top / "build/deps.stamp").touch()
+    for name in re.findall(r"\S+\.mk", (TOP / "Makefile").read_text()):
+        (checkout.top / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout.top / name).touch()
     line = refusal(checkout.run("make", "prepared"), 2)
     assert line == "QEMU 1:7.2-fake is installed, build/ was prepared for 7.2-older: run make deps"
