@@ -12,8 +12,9 @@
  * where a bit is a page of 4 KiB:
  * - unfragmented: at most 9.2 bytes for 4 MiB, 0.00022 %;
  * - at worst, with every chunk shattered: 137.2 bytes for 4 MiB of what the bits span, 0.0033 %;
- * - besides, nodes only partly filled: under 5 KiB in all for each far apart region that is used,
- *   and at most 256 bytes that are preloaded.
+ * - besides, nodes that are only partly filled, on the way to each end of each far apart region
+ *   that is used: 9 at most, 5184 bytes, and 4 for page frames below 64 TiB;
+ * - and what is preloaded: at most 256 bytes and the nodes for the range.
  * An empty bitmap holds no memory. fb_xb_stats() tells what is held.
  *
  * Memory is only ever asked for with GFP_NOWAIT: nothing here sleeps or reclaims. A call that

@@ -4,6 +4,8 @@
 
 #define FB_TOP_BASE (ULONG_MAX - FB_MODEL_BITS + 1)
 #define FB_MIDDLE_BASE (1UL << (BITS_PER_LONG - 2))
+/* Levels of XArray nodes above the last chunk. */
+#define FB_MAX_HEIGHT ((BITS_PER_LONG - 10 + XA_CHUNK_SHIFT - 1) / XA_CHUNK_SHIFT)
 
 /* Bits at the ends of the range and at borders of chunks and of XArray nodes, ascending. */
 static const unsigned long fb_edges[] = {
@@ -63,6 +65,7 @@ static int fb_case_one_bit(struct fb_xb *xb)
 
 	for (i = 0; i < ARRAY_SIZE(fb_edges); i++) {
 		unsigned long edge = fb_edges[i], bit;
+		struct fb_xb_stats stats;
 		struct fb_xb_run run;
 
 		FB_CHECK(!fb_xb_set(xb, edge));
@@ -76,6 +79,10 @@ static int fb_case_one_bit(struct fb_xb *xb)
 		FB_CHECK(fb_xb_next_run(xb, 0, 0, &run) && run.first == edge && run.last == edge);
 		FB_CHECK(fb_xb_next_zero(xb, edge, &bit) == (edge != ULONG_MAX));
 		FB_CHECK(edge == ULONG_MAX || bit == edge + 1);
+		fb_xb_stats(xb, &stats);
+		FB_CHECK(!stats.nr_bitmaps && stats.nr_nodes <= FB_MAX_HEIGHT);
+		FB_CHECK(fb_env_nodes(xb, stats.nr_nodes) == stats.nr_nodes);
+		FB_CHECK(edge != ULONG_MAX || stats.nr_nodes == FB_MAX_HEIGHT);
 		FB_CHECK(!fb_xb_clear(xb, edge));
 		if (fb_check_empty(xb))
 			return -EINVAL;

@@ -23,7 +23,7 @@ void fb_env_say(const char *file, int line, const char *check)
 	pr_err("%s:%d: does not hold: %s\n", kbasename(file), line, check);
 }
 
-/* The models are larger than the kernel's stack; tests of 8 KiB get that much memory. */
+/* Not on the stack, which a model would half fill. */
 void *fb_env_alloc(size_t size)
 {
 	return kvzalloc(size, GFP_KERNEL | __GFP_NOFAIL);
