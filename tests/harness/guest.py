@@ -141,6 +141,10 @@ class Guest:
         """Start the process that keeps writing and verifying patterns."""
         self.command(f"verify {mib * MIB} {rate_mib_s}")
 
+    def set_verifier_rate(self, mib_s):
+        """Limit how much the verifier checks and rewrites a second; 0: no limit."""
+        self.command(f"rate {mib_s}")
+
     def verdict(self):
         """What the verifying process has found so far."""
         _, text = self.command("verdict")

@@ -22,8 +22,15 @@ class MigrationResult:
     rounds: int
 
 
-def migrate(guest, timeout=180.0, capabilities=(), progress=None, inspect=None):
-    """Migrate a guest over loopback TCP; afterwards `guest` goes on in the destination.
+def migrate(guest, **options):
+    """transfer() a guest and wait until it runs in the destination."""
+    result = transfer(guest, **options)
+    wait_running(guest)
+    return result
+
+
+def transfer(guest, timeout=180.0, capabilities=(), progress=None, inspect=None):
+    """Migrate a guest over loopback TCP; afterwards `guest` stands for the destination.
 
     capabilities: QMP migration capabilities to switch on on both sides.
     progress: called now and then with the source's answer to query-migrate.
@@ -47,7 +54,6 @@ def migrate(guest, timeout=180.0, capabilities=(), progress=None, inspect=None):
     if inspect:
         inspect()
     guest.machine = destination
-    _wait_running(guest)
     source.check_kernel_log()
     source.kill()
     return result
@@ -102,7 +108,8 @@ def _final_info(source):
         time.sleep(0.005)
 
 
-def _wait_running(guest):
+def wait_running(guest):
+    """Wait until the guest runs after a migration and answers a command."""
     deadline = time.monotonic() + 30
     while guest.qmp("query-status")["status"] != "running":
         if time.monotonic() > deadline:

@@ -123,6 +123,11 @@ static void fb_cmd_verify(char *args)
 	fb_reply_result(fb_verify_start(bytes, (unsigned int)fb_next_number(&args)));
 }
 
+static void fb_cmd_rate(char *args)
+{
+	fb_reply_result(fb_verify_set_rate((unsigned int)fb_next_number(&args)));
+}
+
 static void fb_cmd_verdict(char *args)
 {
 	char text[512];
@@ -184,9 +189,9 @@ static const struct fb_command fb_commands[] = {
 	{ "write", fb_cmd_write },     { "touch", fb_cmd_touch },
 	{ "hold", fb_cmd_hold },       { "fragment", fb_cmd_fragment },
 	{ "storm", fb_cmd_storm },     { "verify", fb_cmd_verify },
-	{ "verdict", fb_cmd_verdict }, { "running", fb_cmd_running },
-	{ "stop", fb_cmd_stop },       { "sh", fb_cmd_sh },
-	{ "poweroff", fb_cmd_poweroff },
+	{ "rate", fb_cmd_rate },       { "verdict", fb_cmd_verdict },
+	{ "running", fb_cmd_running }, { "stop", fb_cmd_stop },
+	{ "sh", fb_cmd_sh },           { "poweroff", fb_cmd_poweroff },
 };
 
 /** fb_run_command() - run one line from the host, "SEQUENCE COMMAND [ARGUMENTS]", and answer. */

@@ -24,8 +24,9 @@
 #define FB_REMAP_ONE_IN 16
 #define FB_FORK_ONE_IN 64
 
-/* Shared with process 1; written by the verifying process alone. */
+/* Shared between process 1, which writes the rate alone, and the verifying process. */
 struct fb_verify_result {
+	volatile unsigned int rate_mib_s; /* 0: as fast as it can */
 	uint64_t passes;
 	uint64_t pages_checked;
 	uint64_t remaps;
@@ -45,8 +46,7 @@ struct fb_verify {
 	uint32_t *order;       /* of the chunks in this pass */
 	size_t chunks;
 	uint64_t random;
-	unsigned int rate_mib_s; /* 0: as fast as it can */
-	uint64_t next_ns;
+	uint64_t next_ns; /* when the next chunk is due, where the rate is limited */
 };
 
 static struct fb_verify fb_verify;
@@ -133,16 +133,17 @@ static pid_t fb_fork_checker(struct fb_verify *v, size_t chunk)
 
 static void fb_keep_rate(struct fb_verify *v)
 {
+	unsigned int rate_mib_s = v->result->rate_mib_s;
 	struct timespec now, pause;
 	uint64_t now_ns;
 
-	if (!v->rate_mib_s)
+	if (!rate_mib_s)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	if (v->next_ns + 50000000 < now_ns)
 		v->next_ns = now_ns;
-	v->next_ns += 1000000000 / v->rate_mib_s;
+	v->next_ns += 1000000000 / rate_mib_s;
 	if (v->next_ns > now_ns) {
 		pause.tv_sec = (time_t)((v->next_ns - now_ns) / 1000000000);
 		pause.tv_nsec = (long)((v->next_ns - now_ns) % 1000000000);
@@ -240,10 +241,19 @@ int fb_verify_start(uint64_t bytes, unsigned int rate_mib_s)
 	rc = fb_verify_prepare(v, bytes / FB_MIB);
 	if (rc)
 		return rc;
-	v->rate_mib_s = rate_mib_s;
+	v->result->rate_mib_s = rate_mib_s;
 	v->random = FB_MIB ^ (uint64_t)getpid() ^ (uint64_t)time(NULL) << 8;
 	pid = fb_job_start("verify", fb_verify_work, v);
 	return pid < 0 ? (int)pid : 0;
+}
+
+/** fb_verify_set_rate() - as fb_verify_start() says, while it runs. Returns 0 or -ESRCH. */
+int fb_verify_set_rate(unsigned int rate_mib_s)
+{
+	if (!fb_verify.result)
+		return -ESRCH;
+	fb_verify.result->rate_mib_s = rate_mib_s;
+	return 0;
 }
 
 /**
