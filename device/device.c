@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctrl.h"
 #include "internal.h"
 #include "partial.h"
 
@@ -20,6 +21,7 @@ int fb_device_init(struct fb_device *dev, const struct fb_host_ops *ops, void *h
 		return -ENOMEM;
 	}
 	fb_hint_init(&dev->hint);
+	fb_ctrl_init(dev);
 	fb_stats_reset(dev);
 	return 0;
 }
@@ -34,6 +36,7 @@ void fb_device_destroy(struct fb_device *dev)
 
 void fb_device_reset(struct fb_device *dev)
 {
+	fb_ctrl_reset(dev);
 	dev->features = 0;
 	dev->poison_val = 0;
 	fb_partial_clear(dev->partial);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # device.mk - builds the device core as a static library for the binding to link.
 
-DEVICE_SRCS := $(addprefix device/,bitmap.c device.c discard.c hint.c inflate.c iov.c partial.c range.c \
-	report.c request.c stats.c)
+DEVICE_SRCS := $(addprefix device/,bitmap.c ctrl.c ctrl_name.c device.c discard.c hint.c inflate.c \
+	iov.c message.c partial.c range.c report.c request.c stats.c)
 DEVICE_OBJS := $(DEVICE_SRCS:%.c=$(B)/%.o)
 DEVICE_LIB := $(B)/device/libfastballoon-device.a
 DEVICE_CFLAGS := $(CFLAGS_COMMON) -fPIC -fvisibility=hidden

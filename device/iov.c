@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* iov.c - copy the device-readable parts of a buffer, each byte once. */
+/* iov.c - copy the parts of a buffer; of device-readable ones, each byte once. */
 #include <string.h>
 
 #include "iov.h"
@@ -47,4 +47,26 @@ uint64_t fb_iov_left(const struct fb_iov *it)
 		sum += len;
 	}
 	return sum;
+}
+
+uint64_t fb_iov_size(const struct iovec *iov, unsigned int count)
+{
+	struct fb_iov it;
+
+	fb_iov_init(&it, iov, count);
+	return fb_iov_left(&it);
+}
+
+void fb_iov_write(const struct iovec *iov, unsigned int count, const void *buf, size_t len)
+{
+	const char *from = buf;
+
+	for (unsigned int i = 0; i < count && len; i++) {
+		size_t n = iov[i].iov_len < len ? iov[i].iov_len : len;
+
+		if (n)
+			memcpy(iov[i].iov_base, from, n);
+		from += n;
+		len -= n;
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* iov.h - copy the device-readable parts of a buffer, each byte once. */
+/* iov.h - copy the parts of a buffer; of device-readable ones, each byte once. */
 #ifndef FB_IOV_H
 #define FB_IOV_H
 
@@ -29,5 +29,11 @@ size_t fb_iov_read(struct fb_iov *it, void *buf, size_t len);
 
 /** fb_iov_left() - bytes not read yet; UINT64_MAX where the sum is larger. */
 uint64_t fb_iov_left(const struct fb_iov *it);
+
+/** fb_iov_size() - bytes in @count parts; UINT64_MAX where the sum is larger. */
+uint64_t fb_iov_size(const struct iovec *iov, unsigned int count);
+
+/** fb_iov_write() - copy @len bytes to the start of @count parts, which have room for them. */
+void fb_iov_write(const struct iovec *iov, unsigned int count, const void *buf, size_t len);
 
 #endif /* FB_IOV_H */
