@@ -77,6 +77,17 @@ static struct fb_mock_op *fb_mock_record(struct fb_mock *mock, uint64_t gpa, uin
 	return op;
 }
 
+static int fb_mock_outcome(struct fb_mock *mock, struct fb_mock_op *op)
+{
+	if (mock->fail_from) {
+		mock->fail_from--;
+	} else if (mock->fail_count) {
+		mock->fail_count--;
+		op->failed = true;
+	}
+	return op->failed ? -EINVAL : 0;
+}
+
 static int fb_mock_discard(void *host, uint64_t gpa, uint64_t len)
 {
 	struct fb_mock *mock = host;
@@ -88,13 +99,20 @@ static int fb_mock_discard(void *host, uint64_t gpa, uint64_t len)
 	fb_mock_check_op(ram, gpa, len, ram->host_page_size);
 	op = fb_mock_record(mock, gpa, len);
 	op->kind = FB_MOCK_DISCARD;
-	if (mock->fail_from) {
-		mock->fail_from--;
-	} else if (mock->fail_count) {
-		mock->fail_count--;
-		op->failed = true;
-	}
-	return op->failed ? -EINVAL : 0;
+	return fb_mock_outcome(mock, op);
+}
+
+static int fb_mock_populate(void *host, uint64_t gpa, uint64_t len)
+{
+	struct fb_mock *mock = host;
+	const struct fb_ram *ram = fb_mock_ram_at(mock, gpa);
+	struct fb_mock_op *op;
+
+	assert_non_null(ram);
+	fb_mock_check_op(ram, gpa, len, ram->host_page_size);
+	op = fb_mock_record(mock, gpa, len);
+	op->kind = FB_MOCK_POPULATE;
+	return fb_mock_outcome(mock, op);
 }
 
 static bool fb_mock_inhibited(void *host)
@@ -137,6 +155,29 @@ static void fb_mock_guest_error(void *host, const char *what)
 	mock->guest_errors++;
 }
 
+static uint64_t fb_mock_now_ms(void *host)
+{
+	struct fb_mock *mock = host;
+
+	return mock->now_ms;
+}
+
+static void fb_mock_progress_changed(void *host, const struct fb_ctrl_progress *progress)
+{
+	struct fb_mock *mock = host;
+
+	mock->progress = *progress;
+	mock->progress_changes++;
+}
+
+static void fb_mock_request_done(void *host, const struct fb_ctrl_request *request)
+{
+	struct fb_mock *mock = host;
+
+	assert_true(request->state >= FB_CTRL_DONE);
+	mock->done[mock->done_count++ % FB_MOCK_DONE_MAX] = *request;
+}
+
 static const struct fb_host_ops fb_mock_ops = {
 	.find_ram = fb_mock_find_ram,
 	.discard = fb_mock_discard,
@@ -145,11 +186,15 @@ static const struct fb_host_ops fb_mock_ops = {
 	.config_changed = fb_mock_config_changed,
 	.actual_changed = fb_mock_actual_changed,
 	.guest_error = fb_mock_guest_error,
+	.now_ms = fb_mock_now_ms,
+	.progress_changed = fb_mock_progress_changed,
+	.request_done = fb_mock_request_done,
 };
 
 int fb_mock_init_device(struct fb_mock *mock, struct fb_device *dev)
 {
-	return fb_device_init(dev, &fb_mock_ops, mock);
+	mock->host_ops = fb_mock_ops;
+	return fb_device_init(dev, &mock->host_ops, mock);
 }
 
 struct fb_mock *fb_mock_new(uint64_t features)
@@ -174,6 +219,11 @@ void fb_mock_add_ram(struct fb_mock *mock, uint64_t gpa, uint64_t len, uint64_t 
 	assert_true(mock->ram_count < FB_MOCK_RAM_MAX);
 	mock->ram[mock->ram_count++] =
 		(struct fb_ram){ .gpa = gpa, .len = len, .host_page_size = host_page_size };
+}
+
+void fb_mock_add_populate(struct fb_mock *mock)
+{
+	mock->host_ops.populate = fb_mock_populate;
 }
 
 void fb_mock_forget_ops(struct fb_mock *mock)
@@ -203,7 +253,7 @@ static void (*const fb_mock_handlers[FB_MOCK_QUEUES])(struct fb_device *,
 						      const struct fb_buffer *) = {
 	[FB_MOCK_INFLATEQ] = fb_device_inflate,     [FB_MOCK_DEFLATEQ] = fb_device_deflate,
 	[FB_MOCK_REPORTQ] = fb_device_report,       [FB_MOCK_HINTQ] = fb_device_hint,
-	[FB_MOCK_STATSQ] = fb_device_receive_stats,
+	[FB_MOCK_STATSQ] = fb_device_receive_stats, [FB_MOCK_MESSAGEQ] = fb_device_message,
 };
 
 void fb_mock_send(struct fb_mock *mock, enum fb_mock_queue queue, const void *out, size_t out_len,

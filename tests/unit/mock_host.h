@@ -23,16 +23,17 @@
 #define FB_GIB (UINT64_C(1024) * FB_MIB)
 
 #define FB_MOCK_RAM_MAX 8
-#define FB_MOCK_OPS_MAX 16384
+#define FB_MOCK_OPS_MAX 70000
+#define FB_MOCK_DONE_MAX 64
 
 #define FB_BIT(feature) (UINT64_C(1) << (feature))
 
 /**
- * struct fb_mock_op - a discard or skip, in the order of the calls.
- * @failed: the discard was made to fail.
+ * struct fb_mock_op - a discard, skip or populate, in the order of the calls.
+ * @failed: it was made to fail.
  */
 struct fb_mock_op {
-	enum { FB_MOCK_DISCARD, FB_MOCK_SKIP } kind;
+	enum { FB_MOCK_DISCARD, FB_MOCK_SKIP, FB_MOCK_POPULATE } kind;
 	struct fb_range range;
 	bool failed;
 };
@@ -41,10 +42,15 @@ struct fb_mock_op {
  * struct fb_mock - a host, its device and what the device did.
  * @ram, @ram_count: guest RAM.
  * @inhibited: what the host answers; its discards must not come while true.
- * @fail_from, @fail_count: make @fail_count discards fail, after @fail_from that work.
+ * @fail_from, @fail_count: make @fail_count discards or populates fail, after @fail_from that
+ *                          work.
+ * @now_ms: the host's clock.
+ * @progress, @progress_changes: what the host was told last of the driver's progress.
+ * @done, @done_count: requests that were answered or given up.
  */
 struct fb_mock {
 	struct fb_device dev;
+	struct fb_host_ops host_ops;
 	struct fb_ram ram[FB_MOCK_RAM_MAX];
 	unsigned int ram_count;
 	bool inhibited;
@@ -57,6 +63,11 @@ struct fb_mock {
 	uint32_t actual_pages;
 	unsigned int guest_errors;
 	unsigned int find_ram_calls;
+	uint64_t now_ms;
+	struct fb_ctrl_progress progress;
+	unsigned int progress_changes;
+	struct fb_ctrl_request done[FB_MOCK_DONE_MAX];
+	unsigned int done_count;
 };
 
 /* The queues, as far as the core sees them. */
@@ -66,6 +77,7 @@ enum fb_mock_queue {
 	FB_MOCK_REPORTQ,
 	FB_MOCK_HINTQ,
 	FB_MOCK_STATSQ,
+	FB_MOCK_MESSAGEQ,
 	FB_MOCK_QUEUES,
 };
 
@@ -88,6 +100,9 @@ void fb_mock_free(struct fb_mock *mock);
 
 /** fb_mock_add_ram() - add a piece of RAM; pieces must not overlap. */
 void fb_mock_add_ram(struct fb_mock *mock, uint64_t gpa, uint64_t len, uint64_t host_page_size);
+
+/** fb_mock_add_populate() - let the host back memory on deflate. */
+void fb_mock_add_populate(struct fb_mock *mock);
 
 /** fb_mock_forget_ops() - empty the list of operations. */
 void fb_mock_forget_ops(struct fb_mock *mock);

@@ -357,6 +357,7 @@ static void fb_test_failed_discard(void **state)
 		       { FB_P(4), FB_P(1) });
 	assert_int_equal(mock->op_count, 3);
 	assert_int_equal(mock->dev.counters.discard_failures, 1);
+	assert_int_equal(mock->dev.counters.failed_bytes, FB_P(1));
 	assert_int_equal(mock->dev.counters.discarded_bytes, FB_P(2));
 	assert_int_equal(mock->dev.counters.inflated_bytes, FB_P(3));
 }
