@@ -18,9 +18,11 @@
  *   COMPLETE, CLEANUP
  *             done: the driver may release what it holds.
  *
- * Hints are handled in the main loop under the BQL, which orders them with BEFORE and AFTER
- * and needs no lock of its own. An iothread must not take the BQL, and mapping a hostile
- * descriptor can ask for it, so the iothread property changes nothing here.
+ * Buffers are popped and judged in the main loop under the BQL, which orders them with BEFORE
+ * and AFTER. What they name is skipped by a thread of our own (hint_worker.c), since that takes
+ * the bitmap's lock, for which the main loop must not wait; the buffer goes back afterwards.
+ * The stock device's iothread property is accepted and changes nothing: popping a hostile
+ * descriptor can ask for the BQL, for which an iothread must not wait.
  */
 #include "balloon.h"
 #include "dirty_log.h"
@@ -52,6 +54,36 @@ static const char *fb_hinting_off_reason(FbBalloon *balloon)
 	return NULL;
 }
 
+static void fb_hinting_return_elems(FbBalloon *balloon)
+{
+	VirtQueue *vq = balloon->hint.vq;
+	VirtQueueElement *elem;
+	bool notify = false;
+
+	while ((elem = fb_hint_worker_next(&balloon->hinting.worker))) {
+		virtqueue_push(vq, elem, 0);
+		g_free(elem);
+		notify = true;
+	}
+	if (notify)
+		virtio_notify(VIRTIO_DEVICE(balloon), vq);
+}
+
+static void fb_hinting_worker_done(void *opaque)
+{
+	FbBalloon *balloon = opaque;
+
+	fb_hinting_return_elems(balloon);
+	fb_hinting_progress(balloon);
+}
+
+/* Nothing hinted so far has an effect from here on, and no buffer stays with us. */
+static void fb_hinting_flush(FbBalloon *balloon)
+{
+	fb_hint_worker_void(&balloon->hinting.worker);
+	fb_hinting_return_elems(balloon);
+}
+
 static void fb_hinting_begin(FbBalloon *balloon)
 {
 	FbHinting *hinting = &balloon->hinting;
@@ -72,6 +104,7 @@ static void fb_hinting_stop(FbBalloon *balloon)
 {
 	uint32_t before = fb_hint_config(&balloon->core.hint);
 
+	fb_hinting_flush(balloon);
 	fb_hint_stop(&balloon->core.hint);
 	if (fb_hint_config(&balloon->core.hint) != before)
 		virtio_notify_config(VIRTIO_DEVICE(balloon));
@@ -80,6 +113,7 @@ static void fb_hinting_stop(FbBalloon *balloon)
 static void fb_hinting_done(FbBalloon *balloon)
 {
 	balloon->hinting.first_sync = true;
+	fb_hinting_flush(balloon);
 	if (!fb_hinting_negotiated(balloon) || balloon->core.hint.state == FB_HINT_DONE)
 		return;
 	fb_hint_done(&balloon->core.hint);
@@ -141,16 +175,48 @@ static int fb_hinting_notify(NotifierWithReturn *notifier, void *data)
 	return 0;
 }
 
+void fb_hinting_skip(FbBalloon *balloon, void *hva, size_t len)
+{
+	FbHintRange range = { .hva = hva, .len = len };
+
+	if (!balloon->hinting.collected)
+		balloon->hinting.collected = g_array_new(false, false, sizeof(range));
+	g_array_append_val(balloon->hinting.collected, range);
+}
+
+bool fb_hinting_defer(FbBalloon *balloon, VirtQueueElement *elem)
+{
+	GArray *ranges = balloon->hinting.collected;
+
+	balloon->hinting.collected = NULL;
+	if (ranges)
+		fb_hint_worker_submit(&balloon->hinting.worker, elem, ranges);
+	return ranges != NULL;
+}
+
 void fb_hinting_progress(FbBalloon *balloon)
 {
-	if (balloon->hinting.waiting && balloon->core.hint.driver_stopped)
-		qemu_sem_post(&balloon->hinting.driver_through);
+	FbHinting *hinting = &balloon->hinting;
+
+	if (hinting->waiting && balloon->core.hint.driver_stopped &&
+	    fb_hint_worker_is_idle(&hinting->worker))
+		qemu_sem_post(&hinting->driver_through);
 }
 
 void fb_hinting_reset(FbBalloon *balloon)
 {
-	if (balloon->hinting.waiting)
-		qemu_sem_post(&balloon->hinting.driver_through);
+	FbHinting *hinting = &balloon->hinting;
+	VirtQueueElement *elem;
+
+	if (!balloon->hint.vq)
+		return;
+	fb_hint_worker_void(&hinting->worker);
+	while ((elem = fb_hint_worker_next(&hinting->worker))) {
+		virtqueue_detach_element(balloon->hint.vq, elem, 0);
+		g_free(elem);
+	}
+	if (hinting->waiting)
+		qemu_sem_post(&hinting->driver_through);
 }
 
 void fb_hinting_realize(FbBalloon *balloon)
@@ -160,6 +226,7 @@ void fb_hinting_realize(FbBalloon *balloon)
 	hinting->first_sync = true;
 	hinting->off_reason = NULL;
 	qemu_sem_init(&hinting->driver_through, 0);
+	fb_hint_worker_start(&hinting->worker, fb_hinting_worker_done, balloon);
 	hinting->notifier.notify = fb_hinting_notify;
 	precopy_add_notifier(&hinting->notifier);
 	fb_dirty_log_attach();
@@ -168,5 +235,7 @@ void fb_hinting_realize(FbBalloon *balloon)
 void fb_hinting_unrealize(FbBalloon *balloon)
 {
 	precopy_remove_notifier(&balloon->hinting.notifier);
+	fb_hinting_reset(balloon);
+	fb_hint_worker_stop(&balloon->hinting.worker);
 	qemu_sem_destroy(&balloon->hinting.driver_through);
 }

@@ -104,9 +104,10 @@ static void fb_host_skip(void *host, uint64_t gpa, uint64_t len)
 	rb = section.mr->ram_block;
 	/* QEMU's own function dereferences the bitmap that an ignored block lacks. */
 	if (rb->bmap && !ramblock_is_ignored(rb))
-		qemu_guest_free_page_hint((uint8_t *)memory_region_get_ram_ptr(section.mr) +
-						  section.offset_within_region,
-					  int128_get64(section.size));
+		fb_hinting_skip(host,
+				(uint8_t *)memory_region_get_ram_ptr(section.mr) +
+					section.offset_within_region,
+				int128_get64(section.size));
 	memory_region_unref(section.mr);
 }
 

@@ -38,6 +38,8 @@ static bool fb_queue_handle_one(FbQueue *queue)
 		return false;
 	buffer = fb_buffer_from_elem(elem, ranges);
 	queue->handle(&queue->balloon->core, &buffer);
+	if (queue == &queue->balloon->hint && fb_hinting_defer(queue->balloon, elem))
+		return true;
 	virtqueue_push(queue->vq, elem, 0);
 	g_free(elem);
 	return true;
