@@ -8,9 +8,9 @@ import pytest
 
 from fbqtest import machine, migration
 from fbqtest.balloon import (ALL, CMD_ID_DONE, CMD_ID_MIN, CMD_ID_STOP, F_FREE_PAGE_HINT, PAGE,
-                             PATH, Balloon)
+                             PATH, SCRATCH_GPA, Balloon)
 from fbqtest.qemu import wait_for
-from fbqtest.virtio import ISR_CONFIG, bits
+from fbqtest.virtio import DESC_WRITE, ISR_CONFIG, bits
 
 MIB = 1 << 20
 HIGH_GPA = machine.RAM_BYTES - 64 * MIB  # not sent yet while a slow migration begins
@@ -131,6 +131,36 @@ def test_every_sync_begins_a_round_with_a_new_id(ours):
     assert ours.cmd_id() == CMD_ID_DONE
 
 
+def test_a_round_ends_at_a_sync_that_begins_no_other(ours):
+    """The guest is paused at the second sync: hints of the first round come too late after it."""
+    migration.start_to_nowhere(ours.qemu, migration.MEDIUM, downtime_ms=1)
+    ours.hint_command(ours.wait_cmd_id())
+    ours.fill(HIGH_GPA, 48 * MIB)
+    ours.qemu.qmp.command("stop")
+    wait_for(lambda: migration.rounds(ours.qemu) >= 2, "second round")
+    assert ours.cmd_id() == CMD_ID_STOP
+    assert "paused" in ours.qemu.qom_get(PATH, "fastballoon-hint-off-reason")
+    ours.qemu.qmp.command("cont")
+    ours.hint(HIGH_GPA + 40 * MIB, MIB)
+    assert ours.counter("hinted-bytes") == 0
+
+
+def test_what_is_queued_before_a_round_belongs_to_none(ours):
+    """A command buffer whose id is rewritten while it is queued in front of old hints."""
+    queue = ours.hintq
+    queue.write_desc(0, SCRATCH_GPA, 4)
+    queue.write_desc(1, HIGH_GPA, MIB, DESC_WRITE)
+    queue.publish(0, notify=False)
+    queue.publish(1, notify=False)
+    migration.start_to_nowhere(ours.qemu)
+    ours.qtest.store(SCRATCH_GPA, 4, ours.wait_cmd_id())
+    queue.transport.notify(queue)
+    for _ in range(2):
+        queue.collect()
+    counters = ours.counters()
+    assert (counters["hinted-bytes"], counters["stale-hint-bytes"]) == (0, MIB)
+
+
 def test_several_hints_in_one_buffer(ours):
     migration.start_to_nowhere(ours.qemu)
     ours.hint_command(ours.wait_cmd_id())
@@ -142,8 +172,8 @@ def test_id_and_hints_in_one_buffer(ours):
     """Legal: the id comes first in a chain, as device-readable parts do."""
     migration.start_to_nowhere(ours.qemu)
     cmd_id = ours.wait_cmd_id()
-    ours.qtest.store(0x400000, 4, cmd_id)
-    ours.hintq.send(out=[(0x400000, 4)], into=[(HIGH_GPA, MIB)])
+    ours.qtest.store(SCRATCH_GPA, 4, cmd_id)
+    ours.hintq.send(out=[(SCRATCH_GPA, 4)], into=[(HIGH_GPA, MIB)])
     assert ours.counter("hinted-bytes") == MIB
 
 

@@ -14,7 +14,6 @@ from fbqtest.qemu import wait_for
 from fbqtest.virtio import (DESC_INDIRECT, DESC_NEXT, DESC_SIZE, DESC_WRITE)
 
 MIB = 1 << 20
-GIB = 1 << 30
 RAM = machine.RAM_BYTES
 BIOS_GPA = 0xffff0000   # ROM
 IOAPIC_GPA = 0xfec00000  # MMIO

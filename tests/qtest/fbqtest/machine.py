@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """QEMU command lines for the tests: paths, machines and balloon devices."""
 
-import os
 from pathlib import Path
 
 from fbqtest.qemu import Qemu
 
 TOP = Path(__file__).resolve().parents[3]
-BUILD = Path(os.environ.get("FB_BUILD", TOP / "build"))
+BUILD = TOP / "build"
 PLUGIN = BUILD / "qemu" / "fastballoon.so"
 IMAGES = BUILD / "tests" / "qtest"
 

@@ -113,11 +113,11 @@ class Qmp:
 class Qemu:
     """A QEMU process. Use as a context manager: it is dead and reaped at the end."""
 
-    def __init__(self, args, qtest=True, binary="qemu-system-x86_64", fds=()):
+    def __init__(self, args, qtest=True, fds=()):
         self.stderr_fd = os.memfd_create("qemu-stderr")
         self.qmp = self.qtest_socket = self.process = None
         ours, theirs = zip(*(socket.socketpair() for _ in range(2 if qtest else 1)))
-        command = [binary, "-nodefaults", "-display", "none",
+        command = ["qemu-system-x86_64", "-nodefaults", "-display", "none",
                    "-chardev", f"socket,id=qmp,fd={theirs[0].fileno()}",
                    "-mon", "chardev=qmp,mode=control"]
         if qtest:

@@ -69,9 +69,6 @@ class Modern:
             self.qtest.store(self.common + 8, 4, word)
             self.qtest.store(self.common + 12, 4, value >> 32 * word & 0xffffffff)
 
-    def queue_count(self):
-        return self.qtest.load(self.common + 18, 2)
-
     def queue_size(self, index):
         self.qtest.store(self.common + 22, 2, index)
         return self.qtest.load(self.common + 24, 2)
