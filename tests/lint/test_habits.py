@@ -97,3 +97,11 @@ def test_shell_scripts_parse():
     bad = [str(path) for path in scripts
            if subprocess.run(["dash", "-n", path], cwd=TOP, capture_output=True).returncode]
     assert scripts and not bad
+
+
+def test_documents_link_to_what_is_there():
+    documents = [path for path in FILES if path.suffix == ".md"]
+    gone = [f"{path}: {target}" for path in documents for line in lines_of(path)
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", line)
+            if not (TOP / path.parent / target).exists()]
+    assert documents and not gone
