@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # unit.mk - the unit tests of device/, under AddressSanitizer and UBSan, and how to run them.
 
-UNIT_NAMES := range partial device inflate bitmap host_page populate report hint hint_bitmap stats
+UNIT_NAMES := range partial device inflate bitmap host_page populate report hint hint_bitmap stats \
+	ctrl ctrl_hint message
 UNIT_DIR := $(B)/tests/unit
 UNIT_OBJ_DIR := $(UNIT_DIR)/objects
 UNIT_DEVICE_OBJS := $(DEVICE_SRCS:%.c=$(UNIT_OBJ_DIR)/%.o)
-UNIT_MOCK := $(UNIT_OBJ_DIR)/mock_host.o $(UNIT_OBJ_DIR)/mock_bitmap.o
+UNIT_MOCK := $(addprefix $(UNIT_OBJ_DIR)/,mock_host.o mock_bitmap.o mock_ctrl.o)
 UNIT_OBJS := $(UNIT_DEVICE_OBJS) $(UNIT_MOCK) $(UNIT_NAMES:%=$(UNIT_OBJ_DIR)/test_%.o)
 # The mock host can let the device run out of memory.
 UNIT_LDFLAGS := -Wl,--wrap=malloc -Wl,--wrap=calloc
