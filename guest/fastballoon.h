@@ -89,6 +89,7 @@
  * @actual_lock: orders writes of "actual".
  * @actual_written: when it was last written, in jiffies.
  * @oom_nb: the OOM notifier.
+ * @oom_registered: it is in force.
  * @oom_until: when the balloon may grow again, in jiffies.
  * @oom_seen: @oom_until counts.
  * @report_dev: registration with Linux's free page reporting.
@@ -131,6 +132,7 @@ struct fb_balloon {
 	unsigned long actual_written;
 
 	struct notifier_block oom_nb;
+	bool oom_registered;
 	unsigned long oom_until;
 	bool oom_seen;
 

@@ -45,11 +45,9 @@ void fb_queue_size_work(struct fb_balloon *fb, unsigned int delay_ms)
 	unsigned long flags;
 
 	spin_lock_irqsave(&fb->stop_lock, flags);
-	if (fb->stopping)
-		;
-	else if (delay_ms)
+	if (!fb->stopping && delay_ms)
 		queue_delayed_work(fb->wq, &fb->size_work, msecs_to_jiffies(delay_ms));
-	else
+	else if (!fb->stopping)
 		mod_delayed_work(fb->wq, &fb->size_work, 0);
 	spin_unlock_irqrestore(&fb->stop_lock, flags);
 }
@@ -163,8 +161,8 @@ static void fb_settle_reports(struct fb_balloon *fb)
 	fb_reset_device(fb);
 }
 
-/* Undo fb_start(): no worker, no device, no ballooned page, no queue. */
-static void fb_stop(struct fb_balloon *fb)
+/* Nobody but the caller uses the balloon or the device any more. */
+static void fb_quiesce(struct fb_balloon *fb)
 {
 	fb_forbid_work(fb);
 	fb_settle_reports(fb);
@@ -173,6 +171,12 @@ static void fb_stop(struct fb_balloon *fb)
 	cancel_work_sync(&fb->hint.work);
 	fb_oom_stop(fb);
 	fb_report_stop(fb);
+}
+
+/* Undo fb_start(), also a failed one: no worker, no ballooned page, no queue. */
+static void fb_stop(struct fb_balloon *fb)
+{
+	fb_quiesce(fb);
 	if (!fb_dead(fb)) {
 		fb_deflate(fb, fb_blocks_pages(&fb->blocks));
 		fb_size_write_actual(fb);
@@ -200,23 +204,14 @@ static int fb_start(struct fb_balloon *fb)
 	err = fb_stats_start(fb);
 	if (!err)
 		err = fb_oom_start(fb);
-	if (err)
-		goto reset;
+	if (err) {
+		fb_stop(fb);
+		return err;
+	}
 	fb_report_start(fb);
 	fb_hint_wake(fb);
 	fb_size_wake(fb);
 	return 0;
-
-reset:
-	fb_forbid_work(fb);
-	fb_reset_device(fb);
-	cancel_work_sync(&fb->stats.work);
-	cancel_work_sync(&fb->hint.work);
-	cancel_delayed_work_sync(&fb->size_work);
-	fb_deflate_after_reset(fb);
-	fb_hint_stop(fb);
-	fb_release_queues(fb);
-	return err;
 }
 
 static int fb_probe(struct virtio_device *vdev)

@@ -48,11 +48,6 @@ unsigned int fb_oom_backoff_ms(struct fb_balloon *fb)
 	return 0;
 }
 
-static bool fb_oom_wanted(struct fb_balloon *fb)
-{
-	return virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
-}
-
 /**
  * fb_oom_start() - listen for out of memory events where the host wants it.
  *
@@ -60,16 +55,21 @@ static bool fb_oom_wanted(struct fb_balloon *fb)
  */
 int fb_oom_start(struct fb_balloon *fb)
 {
-	if (!fb_oom_wanted(fb))
+	int err;
+
+	if (!virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
 		return 0;
 	fb->oom_nb.notifier_call = fb_oom_notify;
 	fb->oom_nb.priority = FB_OOM_PRIORITY;
-	return register_oom_notifier(&fb->oom_nb);
+	err = register_oom_notifier(&fb->oom_nb);
+	fb->oom_registered = !err;
+	return err;
 }
 
 /** fb_oom_stop() - undo fb_oom_start(); returns when no notification runs. */
 void fb_oom_stop(struct fb_balloon *fb)
 {
-	if (fb_oom_wanted(fb))
+	if (fb->oom_registered)
 		unregister_oom_notifier(&fb->oom_nb);
+	fb->oom_registered = false;
 }

@@ -48,10 +48,10 @@ static unsigned int fb_size_pause_ms(struct fb_balloon *fb, bool progress)
 	unsigned int oom_ms = fb_oom_backoff_ms(fb);
 
 	if (oom_ms) {
-		fb->stall = "the guest was out of memory a moment ago";
+		WRITE_ONCE(fb->stall, "the guest was out of memory a moment ago");
 		return oom_ms;
 	}
-	fb->stall = "the guest has no memory left to give";
+	WRITE_ONCE(fb->stall, "the guest has no memory left to give");
 	if (progress || !fb->retry_ms)
 		fb->retry_ms = FB_RETRY_MIN_MS;
 	else
@@ -89,7 +89,7 @@ static void fb_size_work(struct work_struct *work)
 		fb_queue_size_work(fb, fb_size_pause_ms(fb, fb_blocks_pages(&fb->blocks) !=
 								    before_pages));
 	else if (!err)
-		fb->stall = "none";
+		WRITE_ONCE(fb->stall, "none");
 	if (config_seq != atomic_read(&fb->config_seq))
 		fb_size_wake(fb);
 }
@@ -99,7 +99,7 @@ void fb_size_init(struct fb_balloon *fb)
 {
 	mutex_init(&fb->actual_lock);
 	INIT_DELAYED_WORK(&fb->size_work, fb_size_work);
-	fb->stall = "none";
+	WRITE_ONCE(fb->stall, "none");
 }
 
 /** fb_size_wake() - look at the target now. Any context. */

@@ -12,7 +12,6 @@
  */
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "buddy.h"
 #include "compat/orders.h"
@@ -21,6 +20,9 @@
 
 /* The callback hears of a walk that finds nothing after this many pageblocks. */
 #define FB_WALK_HEARTBEAT 64
+
+/* A hold of the lock ends after this many runs, so that they fit on the stack. */
+#define FB_WALK_FOUND 32
 
 static int fb_walk_zone(struct zone *zone, void *opaque, fb_walk_visit *visit)
 {
@@ -31,12 +33,13 @@ static int fb_walk_zone(struct zone *zone, void *opaque, fb_walk_visit *visit)
 		unsigned long end = min(pageblock_end_pfn(pfn), zone_end);
 		int err;
 
-		if (pfn_to_online_page(pfn)) {
+		if (!pfn_to_online_page(pfn))
+			pfn = end;
+		while (pfn < end) {
 			err = visit(opaque, zone, &pfn, end);
 			if (err)
 				return err;
 		}
-		pfn = max(pfn, end);
 		cond_resched();
 	}
 	return 0;
@@ -45,7 +48,7 @@ static int fb_walk_zone(struct zone *zone, void *opaque, fb_walk_visit *visit)
 /**
  * fb_walk_pageblocks() - visit every pageblock of ordinary memory. Sleeps.
  * @opaque: passed on.
- * @visit: called once for each, in the order of page frame numbers within a zone.
+ * @visit: called for each, in the order of page frame numbers within a zone.
  *
  * Return: 0, or what the visitor returned to end the walk.
  */
@@ -73,7 +76,7 @@ int fb_walk_pageblocks(void *opaque, fb_walk_visit *visit)
  * @callback: takes the runs.
  * @opaque: passed to @callback.
  * @open: the run that the next pageblock may continue.
- * @found: runs of the pageblock just read.
+ * @found: runs of what was just read.
  * @nr_found: their number.
  * @quiet: pageblocks since the callback was last called.
  * @max_hold_ns: longest hold of a zone's lock.
@@ -83,7 +86,7 @@ struct fb_walk {
 	fb_walk_callback *callback;
 	void *opaque;
 	struct fb_run open;
-	struct fb_run *found;
+	struct fb_run found[FB_WALK_FOUND];
 	unsigned int nr_found;
 	unsigned int quiet;
 	u64 max_hold_ns;
@@ -110,7 +113,7 @@ static void fb_walk_keep(struct fb_walk *walk, const struct fb_run *run, unsigne
 		walk->found[walk->nr_found++] = *run;
 }
 
-/* Find the runs of a pageblock; its zone's lock is held. Returns where it has looked up to. */
+/* Find runs of a pageblock; its zone's lock is held. Returns where it has looked up to. */
 static unsigned long fb_walk_read(struct fb_walk *walk, struct zone *zone, unsigned long start,
 				  unsigned long end)
 {
@@ -118,7 +121,7 @@ static unsigned long fb_walk_read(struct fb_walk *walk, struct zone *zone, unsig
 	unsigned long pfn = start;
 
 	lockdep_assert_held(&zone->lock);
-	while (pfn < end) {
+	while (pfn < end && walk->nr_found < FB_WALK_FOUND - 1) {
 		struct page *page = pfn_to_page(pfn);
 		unsigned long nr_pages = 1;
 
@@ -163,8 +166,7 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
 	walk->nr_found = 0;
 	spin_lock_irqsave(&zone->lock, flags);
 	start_ns = ktime_get_mono_fast_ns();
-	if (pfn_to_online_page(*pfn))
-		*pfn = fb_walk_read(walk, zone, *pfn, end);
+	*pfn = pfn_to_online_page(*pfn) ? fb_walk_read(walk, zone, *pfn, end) : end;
 	spin_unlock_irqrestore(&zone->lock, flags);
 	walk->max_hold_ns = max(walk->max_hold_ns, ktime_get_mono_fast_ns() - start_ns);
 
@@ -176,13 +178,13 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
 }
 
 /**
- * fb_walk_free_mem_block() - find runs of free pages. Sleeps; allocates 4 KiB, changes nothing.
+ * fb_walk_free_mem_block() - find runs of free pages. Sleeps; allocates and changes nothing.
  * @opaque: passed to the callback.
  * @min_order: runs shorter than 1 << @min_order pages are left out.
  * @callback: called for each run, with no lock held.
  * @max_hold_ns: receives the longest hold of a zone's lock.
  *
- * Return: 0, -ENOMEM, or what the callback returned to end the walk.
+ * Return: 0, or what the callback returned to end the walk.
  */
 int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callback *callback,
 			   u64 *max_hold_ns)
@@ -192,15 +194,10 @@ int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callbac
 		.callback = callback,
 		.opaque = opaque,
 	};
-	int err;
+	int err = fb_walk_pageblocks(&walk, fb_walk_read_visit);
 
-	walk.found = kmalloc_array(pageblock_nr_pages / 2 + 1, sizeof(*walk.found), GFP_KERNEL);
-	if (!walk.found)
-		return -ENOMEM;
-	err = fb_walk_pageblocks(&walk, fb_walk_read_visit);
 	if (!err)
 		err = fb_walk_emit(&walk);
-	kfree(walk.found);
 	*max_hold_ns = walk.max_hold_ns;
 	return err;
 }
