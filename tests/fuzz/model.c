@@ -20,6 +20,7 @@ void fb_model_begin(struct fb_model *model)
 {
 	memset(model->named, 0, sizeof(model->named));
 	memset(model->wanted, 0, sizeof(model->wanted));
+	memset(model->again, 0, sizeof(model->again));
 	model->refused = 0;
 	model->named_bytes = 0;
 }
@@ -36,9 +37,9 @@ static void fb_model_name(struct fb_model *model, uint64_t sector)
 	model->named[sector] = true;
 }
 
-void fb_model_pfn(struct fb_model *model, uint32_t pfn)
+void fb_model_pfn(struct fb_model *model, uint64_t pfn)
 {
-	uint64_t gpa = (uint64_t)pfn * FB_PAGE_SIZE;
+	uint64_t gpa = pfn * FB_PAGE_SIZE;
 
 	if (!fb_model_is_ram(model, gpa)) {
 		model->refused++;
@@ -79,6 +80,20 @@ static bool fb_model_page_is_named(const struct fb_model *model, uint64_t page)
 	return true;
 }
 
+/* The host page of @size pages from @page is discarded. */
+static void fb_model_take(struct fb_model *model, uint64_t page, uint64_t size)
+{
+	uint64_t named = 0;
+
+	while (named < size && fb_model_page_is_named(model, page + named))
+		named++;
+	memset(&model->wanted[page], true, size);
+	memset(&model->held[page], false, size);
+	memset(&model->maybe[page], false, size);
+	if (named < size)
+		memcpy(&model->maybe[page], &model->again[page], size);
+}
+
 /* Want each whole host page of which every page satisfies @counts. */
 static void fb_model_want(struct fb_model *model,
 			  bool (*counts)(const struct fb_model *, uint64_t page))
@@ -94,10 +109,8 @@ static void fb_model_want(struct fb_model *model,
 
 			while (full < size && counts(model, page + full))
 				full++;
-			if (full < size)
-				continue;
-			memset(&model->wanted[page], true, size);
-			memset(&model->held[page], false, size);
+			if (full == size)
+				fb_model_take(model, page, size);
 		}
 	}
 }
@@ -111,19 +124,48 @@ void fb_model_inflate(struct fb_model *model)
 {
 	if (model->mock->inhibited)
 		return;
-	for (uint64_t page = 0; page < FB_MODEL_PAGES; page++)
-		model->held[page] |= fb_model_page_is_named(model, page);
+	for (uint64_t page = 0; page < FB_MODEL_PAGES; page++) {
+		if (!fb_model_page_is_named(model, page))
+			continue;
+		model->again[page] = model->held[page] || model->maybe[page];
+		model->held[page] = true;
+		model->maybe[page] = false;
+	}
 	fb_model_want(model, fb_model_counts_held);
-	if (!(model->mock->dev.features & FB_BIT(VIRTIO_BALLOON_F_MUST_TELL_HOST)))
-		memset(model->held, 0, sizeof(model->held));
+	if (model->mock->dev.features & FB_BIT(VIRTIO_BALLOON_F_MUST_TELL_HOST))
+		return;
+	memset(model->held, 0, sizeof(model->held));
+	memset(model->maybe, 0, sizeof(model->maybe));
+}
+
+/* Want each whole host page of which a page is named. */
+static void fb_model_populate(struct fb_model *model)
+{
+	for (unsigned int i = 0; i < model->mock->ram_count; i++) {
+		const struct fb_ram *ram = &model->mock->ram[i];
+		uint64_t size = ram->host_page_size / FB_PAGE_SIZE;
+		uint64_t page = ram->gpa / FB_PAGE_SIZE;
+		uint64_t end = page + ram->len / FB_PAGE_SIZE;
+
+		for (; page + size <= end; page += size) {
+			for (uint64_t n = 0; n < size; n++) {
+				if (fb_model_page_is_named(model, page + n))
+					memset(&model->wanted[page], true, size);
+			}
+		}
+	}
 }
 
 void fb_model_deflate(struct fb_model *model)
 {
 	for (uint64_t page = 0; page < FB_MODEL_PAGES; page++) {
-		if (fb_model_page_is_named(model, page))
-			model->held[page] = false;
+		if (!fb_model_page_is_named(model, page))
+			continue;
+		model->held[page] = false;
+		model->maybe[page] = false;
 	}
+	if (model->mock->host_ops.populate)
+		fb_model_populate(model);
 }
 
 void fb_model_report(struct fb_model *model)
@@ -152,9 +194,28 @@ void fb_model_hint(struct fb_model *model, const struct fb_range *range)
 	}
 }
 
+void fb_model_check_waiting(const struct fb_model *model, uint64_t bytes)
+{
+	uint64_t held = 0, maybe = 0;
+
+	for (unsigned int i = 0; i < model->mock->ram_count; i++) {
+		const struct fb_ram *ram = &model->mock->ram[i];
+		uint64_t page = ram->gpa / FB_PAGE_SIZE;
+		/* What follows the last whole host page waits for nothing. */
+		uint64_t end = page + (ram->len & ~(ram->host_page_size - 1)) / FB_PAGE_SIZE;
+
+		for (; page < end; page++) {
+			held += model->held[page];
+			maybe += model->maybe[page];
+		}
+	}
+	assert_in_range(bytes, held * FB_PAGE_SIZE, (held + maybe) * FB_PAGE_SIZE);
+}
+
 void fb_model_reset(struct fb_model *model)
 {
 	memset(model->held, 0, sizeof(model->held));
+	memset(model->maybe, 0, sizeof(model->maybe));
 	model->hint_state = FB_HINT_STOP;
 }
 
@@ -173,7 +234,22 @@ static unsigned int fb_model_count_runs(const struct fb_model *model)
 	return runs;
 }
 
-void fb_model_check(const struct fb_model *model, int kind)
+/* Accept the discard of a host page that the device may have remembered to be complete. */
+static void fb_model_accept(struct fb_model *model, uint64_t page)
+{
+	const struct fb_ram *ram = &model->mock->ram[model->ram[page * FB_PAGE_SECTORS] - 1];
+	uint64_t size = ram->host_page_size / FB_PAGE_SIZE;
+	uint64_t origin = ram->gpa / FB_PAGE_SIZE;
+	uint64_t full = 0;
+
+	page -= (page - origin) % size;
+	while (full < size && (model->held[page + full] || model->maybe[page + full]))
+		full++;
+	if (full == size)
+		fb_model_take(model, page, size);
+}
+
+void fb_model_check(struct fb_model *model, int kind)
 {
 	static bool done[FB_MODEL_PAGES];
 	const struct fb_mock *mock = model->mock;
@@ -186,8 +262,10 @@ void fb_model_check(const struct fb_model *model, int kind)
 
 		assert_int_equal(mock->ops[i].kind, kind);
 		for (uint64_t n = 0; n < range->len / FB_PAGE_SIZE; n++, page++) {
-			assert_true(kind == FB_MOCK_SKIP || !done[page]);
+			assert_true(kind != FB_MOCK_DISCARD || !done[page]);
 			done[page] = true;
+			if (kind == FB_MOCK_DISCARD && !model->wanted[page])
+				fb_model_accept(model, page);
 			/* Host pages completed by different runs need not join. */
 			joins &= mock->ram[model->ram[page * FB_PAGE_SECTORS] - 1].host_page_size ==
 				 FB_PAGE_SIZE;

@@ -2,6 +2,10 @@
 /*
  * model.h - what the device has to do with a buffer, written as plainly as possible: an array
  * with an entry for each sector of guest memory, no ranges, no coalescing, no tables.
+ *
+ * One thing is left open. A buffer may complete a host page and name some of its pages that the
+ * balloon held before once more. Whether the device remembers these afterwards depends on the
+ * order in which it handles the runs; both are right, since they are in the balloon.
  */
 #ifndef FB_MODEL_H
 #define FB_MODEL_H
@@ -19,8 +23,10 @@
  * struct fb_model - expected state, and the expected answer to the last buffer.
  * @ram: index of the piece of RAM plus one for each sector, 0 where there is none.
  * @held: pages of large host pages that the balloon is known to hold.
+ * @maybe: pages that it holds, but which the device need not remember.
+ * @again: pages in @held or @maybe that the buffer names once more.
  * @named: sectors that the buffer names.
- * @wanted: pages that the device must discard, or skip.
+ * @wanted: pages that the device must discard, skip or populate.
  * @refused: entries and ranges that it must refuse.
  * @named_bytes: by how much inflated, deflated or reported bytes must grow.
  */
@@ -28,6 +34,8 @@ struct fb_model {
 	const struct fb_mock *mock;
 	uint8_t ram[FB_MODEL_SECTORS];
 	bool held[FB_MODEL_PAGES];
+	bool maybe[FB_MODEL_PAGES];
+	bool again[FB_MODEL_PAGES];
 	bool named[FB_MODEL_SECTORS];
 	bool wanted[FB_MODEL_PAGES];
 	uint64_t refused;
@@ -42,7 +50,7 @@ void fb_model_init(struct fb_model *model, const struct fb_mock *mock);
 void fb_model_begin(struct fb_model *model);
 
 /** fb_model_pfn() - the buffer names a page; call once for each distinct number. */
-void fb_model_pfn(struct fb_model *model, uint32_t pfn);
+void fb_model_pfn(struct fb_model *model, uint64_t pfn);
 
 /** fb_model_range() - the buffer names a range whose ends must be multiples of @align. */
 void fb_model_range(struct fb_model *model, const struct fb_range *range, uint64_t align);
@@ -50,7 +58,7 @@ void fb_model_range(struct fb_model *model, const struct fb_range *range, uint64
 /** fb_model_inflate() - the named pages go into the balloon. */
 void fb_model_inflate(struct fb_model *model);
 
-/** fb_model_deflate() - the named pages leave the balloon. */
+/** fb_model_deflate() - the named pages leave the balloon, and are backed if the host can. */
 void fb_model_deflate(struct fb_model *model);
 
 /** fb_model_report() - the named sectors are free. */
@@ -59,10 +67,13 @@ void fb_model_report(struct fb_model *model);
 /** fb_model_hint() - a hint arrives: its pages up to the first hole are to be skipped. */
 void fb_model_hint(struct fb_model *model, const struct fb_range *range);
 
+/** fb_model_check_waiting() - @bytes must be what the balloon holds of incomplete host pages. */
+void fb_model_check_waiting(const struct fb_model *model, uint64_t bytes);
+
 /** fb_model_reset() - the device was reset. */
 void fb_model_reset(struct fb_model *model);
 
 /** fb_model_check() - the operations of the mock host must cover @model's wanted pages. */
-void fb_model_check(const struct fb_model *model, int kind);
+void fb_model_check(struct fb_model *model, int kind);
 
 #endif /* FB_MODEL_H */
