@@ -16,3 +16,23 @@ $(FB_GUEST_KO): $(FB_GUEST_FILES) include/uapi/linux/virtio_fastballoon.h guest/
 	@cp $(FB_GUEST_SRC)/virtio_fastballoon.ko $@
 
 ALL += $(FB_GUEST_KO)
+
+# What DKMS builds for each of the guest's kernels: dkms add fastballoon/0.1, dkms install.
+FB_DKMS_DIR = $(DESTDIR)/usr/src/fastballoon-$(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' guest/dkms.conf)
+FB_MODPROBE_CONF = $(DESTDIR)/etc/modprobe.d/virtio_fastballoon.conf
+
+.PHONY: install-guest uninstall-guest
+install-guest:
+	install -D -m 644 guest/dkms.conf $(FB_DKMS_DIR)/dkms.conf
+	install -d $(FB_DKMS_DIR)/guest/compat
+	install -m 644 guest/*.c guest/*.h guest/Kbuild $(FB_DKMS_DIR)/guest
+	install -m 644 guest/compat/*.h $(FB_DKMS_DIR)/guest/compat
+	install -D -m 644 include/uapi/linux/virtio_fastballoon.h \
+		$(FB_DKMS_DIR)/include/uapi/linux/virtio_fastballoon.h
+	install -D -m 644 guest/modprobe.d/virtio_fastballoon.conf $(FB_MODPROBE_CONF)
+
+uninstall-guest:
+	rm -rf $(FB_DKMS_DIR)
+	rm -f $(FB_MODPROBE_CONF)
+
+INSTALL_PARTS += guest
