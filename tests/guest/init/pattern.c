@@ -24,7 +24,8 @@ uint64_t fb_random(uint64_t *state)
 
 static uint64_t fb_pattern_seed(uint64_t page, uint32_t generation)
 {
-	return (page + 1) * UINT64_C(0xd6e8feb86659fd93) ^ ((uint64_t)generation << 32 | generation);
+	return (page + 1) * UINT64_C(0xd6e8feb86659fd93) ^
+	       ((uint64_t)generation << 32 | generation);
 }
 
 static inline uint64_t fb_pattern_word(uint64_t seed, size_t word)
@@ -59,7 +60,8 @@ bool fb_pattern_check(const uint64_t *words, uint64_t page, uint32_t generation,
 
 	for (size_t i = 0; i < FB_PAGE_WORDS; i++) {
 		uint64_t want = i == 0 ? FB_PAGE_MAGIC ^ page :
-				i == 1 ? generation : fb_pattern_word(seed, i);
+				i == 1 ? generation :
+					 fb_pattern_word(seed, i);
 
 		if (words[i] != want) {
 			*bad_word = i;

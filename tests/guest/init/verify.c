@@ -32,7 +32,7 @@ struct fb_verify_result {
 	uint64_t remaps;
 	uint64_t forks;
 	uint64_t mismatches;
-	uint64_t bad_page;     /* of the first mismatch, as the next four */
+	uint64_t bad_page; /* of the first mismatch, as the next four */
 	uint64_t bad_word;
 	uint64_t expected;
 	uint64_t found;
@@ -111,8 +111,8 @@ static void fb_remap_chunk(struct fb_verify *v, size_t chunk)
 	for (uint64_t i = 0; i < FB_CHUNK_PAGES; i++)
 		fb_check_page(v, chunk * FB_CHUNK_PAGES + i);
 	munmap(start, FB_MIB);
-	if (mmap(start, FB_MIB, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (mmap(start, FB_MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
 		_exit(1);
 	memset(v->generations + chunk * FB_CHUNK_PAGES, 0,
 	       FB_CHUNK_PAGES * sizeof(*v->generations));
@@ -269,8 +269,9 @@ int fb_verify_status(char *text, size_t size)
 
 	if (!r)
 		return -ESRCH;
-	len = snprintf(text, size, "state=%s passes=%llu pages=%llu remaps=%llu forks=%llu lost=%llu",
-		       state, (unsigned long long)r->passes, (unsigned long long)r->pages_checked,
+	len = snprintf(text, size,
+		       "state=%s passes=%llu pages=%llu remaps=%llu forks=%llu lost=%llu", state,
+		       (unsigned long long)r->passes, (unsigned long long)r->pages_checked,
 		       (unsigned long long)r->remaps, (unsigned long long)r->forks,
 		       (unsigned long long)r->mismatches);
 	if (r->mismatches)
