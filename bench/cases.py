@@ -4,14 +4,19 @@
 import re
 import textwrap
 import time
+from dataclasses import dataclass
 
 from harness import host
 from harness.errors import CommandFailed, HarnessError, KernelLogError
 from harness.guest import MIB, Guest
 from harness.migration import transfer, wait_running
 
+import hostmem
+from subjects import LIMIT
+
 VERIFY_MIB = 256
 VERIFY_RATE_MIB_S = 50
+VERIFY_SECONDS = 40
 INFLATE_GUEST_MIB = 4096
 MIGRATE_GUEST_MIB = 8192
 SMALLEST_GUEST_MIB = 1536
@@ -51,60 +56,92 @@ def given_mib(memory_mib):
     return memory_mib * 3 // 4
 
 
-def measure_inflate(subject, memory_mib, accelerator, record, show, tell):
+@dataclass(frozen=True)
+class Run:
+    """What every measurement of a run shares.
+
+    record(subject, case, metric, value) takes each result, show(text) says what is being done,
+    tell(text) says what went wrong.
+    """
+
+    accelerator: object
+    flush_stock: bool
+    record: object
+    show: object
+    tell: object
+
+
+def measure_limit(run, memory_mib):
+    """What a plain C program needs to give as much memory back: no balloon can be faster."""
+    case = inflate_case(memory_mib, True)
+    run.show("limit: a C program gives its own memory back")
+    run.record(LIMIT.name, case, "inflate_s", hostmem.limit_s(given_mib(memory_mib)))
+
+
+def measure_inflate(run, subject, memory_mib):
     """Inflate and deflate an untouched and then a populated guest.
 
-    record(case, metric, value) takes each result, show(text) says what is being done, tell(text)
-    says what went wrong. Our driver inflates through the reporting queue of the stock device,
-    which therefore is on in that row, and only there.
+    Our driver inflates through the reporting queue of the stock device, which therefore is on
+    in that row, and only there.
     """
     reporting = subject.name == "ours-on-stock"
-    config = subject.config(memory_mib, accelerator, reporting)
+    config = subject.config(memory_mib, run.accelerator, reporting, run.flush_stock)
     verdict = "no result"
-    show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
+    run.show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
     try:
-        with Guest(config, f"inflate-{subject.name}", accelerator) as guest:
+        with Guest(config, f"inflate-{subject.name}", run.accelerator) as guest:
             _prepare(guest)
             for populated in (False, True):
-                case = inflate_case(memory_mib, populated)
-                _measure_resize(guest, populated, lambda metric, value, name=case: record(
-                    name, metric, value), lambda text: show(f"{subject.title}: {text}"))
-            show(f"{subject.title}: verify the contents of memory")
+                _measure_resize(run, subject, guest, populated)
+            run.show(f"{subject.title}: verify the contents of memory")
             verdict = _final_verdict(guest)
     except HarnessError as error:
-        tell(f"{subject.title}: {error}")
+        run.tell(f"{subject.title}: {error}")
         verdict = failure_text(error)
-    record(inflate_case(memory_mib, True), "verdict", verdict)
+    run.record(subject.name, inflate_case(memory_mib, True), "verdict", verdict)
 
 
-def measure_migration(subject, memory_mib, accelerator, record, show, tell):
+def measure_migration(run, subject, memory_mib):
     """Migrate a guest most of whose memory was used and freed, and verify on the destination."""
     case = migrate_case(memory_mib)
     used = given_mib(memory_mib)
+    config = subject.config(memory_mib, run.accelerator, flush_stock=run.flush_stock)
     verdict = "no result"
-    show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
+    run.show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
     try:
-        with Guest(subject.config(memory_mib, accelerator), f"migrate-{subject.name}",
-                   accelerator) as guest:
+        with Guest(config, f"migrate-{subject.name}", run.accelerator) as guest:
             _prepare(guest)
-            show(f"{subject.title}: a process uses {gigabytes(used)} and exits")
+            run.show(f"{subject.title}: a process uses {gigabytes(used)} and exits")
             guest.touch(used)
             time.sleep(SETTLE_SECONDS)
-            show(f"{subject.title}: migrate")
-            result = transfer(guest, progress=lambda info: show(
-                f"{subject.title}: migrate, {_sent_text(info)}"))
-            record(case, "migration_s", result.total_ms / 1000)
-            record(case, "downtime_s", result.downtime_ms / 1000)
-            record(case, "sent_bytes", result.sent_bytes)
-            record(case, "source_rss_before_bytes", result.rss_before_bytes)
-            record(case, "source_rss_bytes", result.rss_after_bytes)
-            show(f"{subject.title}: verify the contents of memory on the destination")
+            result = _transfer(run, subject, guest)
+            for metric, value in _migration_metrics(result):
+                run.record(subject.name, case, metric, value)
+            run.show(f"{subject.title}: verify the contents of memory on the destination")
             wait_running(guest)
             verdict = _final_verdict(guest)
     except HarnessError as error:
-        tell(f"{subject.title}: {error}")
+        run.tell(f"{subject.title}: {error}")
         verdict = failure_text(error)
-    record(case, "verdict", verdict)
+    run.record(subject.name, case, "verdict", verdict)
+
+
+def _transfer(run, subject, guest):
+    run.show(f"{subject.title}: fill and free host memory for the destination")
+    with hostmem.warmed(guest.config.memory_mib) as release:
+        run.show(f"{subject.title}: migrate")
+        return transfer(guest, prepare=release, progress=lambda info: run.show(
+            f"{subject.title}: migrate, {_sent_text(info)}"))
+
+
+def _migration_metrics(result):
+    return [
+        ("migration_s", result.total_ms / 1000),
+        ("downtime_s", result.downtime_ms / 1000),
+        ("sent_bytes", result.sent_bytes),
+        ("source_rss_before_bytes", result.rss_before_bytes),
+        ("source_rss_bytes", result.rss_after_bytes),
+    ]
 
 
 def failure_text(error):
@@ -125,15 +162,27 @@ def _prepare(guest):
 def _final_verdict(guest):
     """The verdict after one more pass over all of the verified memory, at full speed."""
     guest.set_verifier_rate(0)
-    return guest.wait_verifier_passes(1).text
+    return guest.wait_verifier_passes(1, VERIFY_SECONDS).text
 
 
-def _measure_resize(guest, populated, record, show):
+def _measure_resize(run, subject, guest, populated):
     memory_mib = guest.config.memory_mib
     given = given_mib(memory_mib)
+    case = inflate_case(memory_mib, populated)
+
+    def record(metric, value):
+        run.record(subject.name, case, metric, value)
+
+    def show(text):
+        run.show(f"{subject.title}: {text}")
+
     if populated:
         show(f"a process uses {gigabytes(given)} and exits")
         guest.touch(given)
+    else:
+        show("fill and free host memory")
+        with hostmem.warmed(given):
+            pass
     record("rss_before_bytes", guest.machine.rss_bytes())
     show(f"inflate {gigabytes(given)}")
     record("inflate_s", guest.set_memory(memory_mib - given, progress=lambda actual: show(

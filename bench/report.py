@@ -9,7 +9,7 @@ from subjects import ALL_SUBJECTS
 
 TITLES = {subject.name: subject.title for subject in ALL_SUBJECTS}
 COLOURS = {"stock-no-hints": "#b9bec6", "stock": "#7d8590", "ours-on-stock": "#5aa9e6",
-           "ours": "#1f6feb"}
+           "ours": "#1f6feb", "limit": "#2da44e"}
 # The metrics of a case in the order of the table, and what a row of it is called.
 ROWS = {
     "inflate_s": "inflate", "deflate_s": "deflate", "rss_before_bytes": "QEMU's RSS before",

@@ -34,7 +34,7 @@ class Results:
         self.meta = meta
         self._values = {}
 
-    def add(self, case, subject, metric, value):
+    def add(self, subject, case, metric, value):
         """Keep one repetition's value."""
         self._values.setdefault((case, subject, metric), []).append(value)
 

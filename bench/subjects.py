@@ -21,14 +21,14 @@ class Subject:
         """Whether part of it is this project's."""
         return "ours" in (self.driver, self.device)
 
-    def config(self, memory_mib, accelerator, reporting=False):
+    def config(self, memory_mib, accelerator, reporting=False, flush_stock=False):
         """The guest for this subject.
 
         The stock device takes hints from an iothread only. Our plugin's flush (QEMU 7.2 may
-        lose writes under TCG) is on in every row of ours, and off in the stock rows, which run
-        QEMU as it is.
+        lose writes under TCG) is on in every row of ours; the stock rows run QEMU as it is,
+        unless `flush_stock`.
         """
-        flush = "on" if self.ours and accelerator.name == "tcg" else None
+        flush = "on" if accelerator.name == "tcg" and (self.ours or flush_stock) else None
         return GuestConfig(
             memory_mib=memory_mib, device=self.device, driver=self.driver, hint=self.hints,
             iothread=self.hints and self.device == "stock", reporting=reporting,
@@ -42,4 +42,7 @@ OURS = Subject("ours", "our driver, our device", "ours", "ours")
 
 INFLATE_SUBJECTS = (STOCK, OURS_ON_STOCK, OURS)
 MIGRATE_SUBJECTS = (STOCK_NO_HINTS, STOCK, OURS_ON_STOCK, OURS)
-ALL_SUBJECTS = MIGRATE_SUBJECTS
+
+# Not a guest at all: a plain C program that gives its own memory back.
+LIMIT = Subject("limit", "a C program's madvise", "", "")
+ALL_SUBJECTS = MIGRATE_SUBJECTS + (LIMIT,)

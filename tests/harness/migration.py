@@ -29,10 +29,12 @@ def migrate(guest, **options):
     return result
 
 
-def transfer(guest, timeout=180.0, capabilities=(), progress=None, inspect=None):
+def transfer(guest, timeout=180.0, capabilities=(), prepare=None, progress=None,
+             inspect=None):
     """Migrate a guest over loopback TCP; afterwards `guest` stands for the destination.
 
     capabilities: QMP migration capabilities to switch on on both sides.
+    prepare: called once, just before the migration starts.
     progress: called now and then with the source's answer to query-migrate.
     inspect: called once after the end, while `guest` still is the source.
     """
@@ -45,6 +47,8 @@ def transfer(guest, timeout=180.0, capabilities=(), progress=None, inspect=None)
     before = source.rss_bytes()
     while source.qmp.take_event("MIGRATION"):
         pass  # of the migration that brought the guest here
+    if prepare:
+        prepare()
     source.qmp.execute("migrate", uri=f"tcp:127.0.0.1:{port}")
     info = _wait(source, destination, timeout, progress)
     result = MigrationResult(
