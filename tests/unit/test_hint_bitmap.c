@@ -109,7 +109,6 @@ static void fb_test_refused_as_a_whole(void **state)
 {
 	struct fb_fixture *fixture = *state;
 	struct fb_mock *mock = fixture->mock;
-	static const struct fb_range range = { 0, FB_PAGE_SIZE };
 	static const uint32_t pfn = 3;
 	unsigned char bytes[64] = { VIRTIO_FASTBALLOON_PAGES_BITMAP };
 
@@ -122,10 +121,24 @@ static void fb_test_refused_as_a_whole(void **state)
 		if (len != 4)
 			fb_mock_send(mock, FB_MOCK_HINTQ, bytes, len, 0, NULL, 0);
 	}
-	fb_mock_send(mock, FB_MOCK_HINTQ, bytes, 32, 0, &range, 1);
 	assert_int_equal(mock->op_count, 0);
-	assert_int_equal(mock->dev.hint.refused, 3 + sizeof(bytes) - 1 + 1);
+	assert_int_equal(mock->dev.hint.refused, 3 + sizeof(bytes) - 1);
 	assert_int_equal(mock->dev.hint.state, FB_HINT_START);
+}
+
+/* A bitmap that is right, but for the hint beside it. */
+static void fb_test_mixed_directions(void **state)
+{
+	struct fb_fixture *fixture = *state;
+	static const struct fb_range range = { 0, FB_PAGE_SIZE };
+	static const uint64_t bytes[] = { 0x100000002, 3, 1, 1 };
+
+	fb_start(fixture->mock);
+	fb_mock_send(fixture->mock, FB_MOCK_HINTQ, bytes, sizeof(bytes), 0, &range, 1);
+	assert_int_equal(fixture->mock->op_count, 0);
+	assert_int_equal(fixture->mock->dev.hint.refused, 1);
+	fb_mock_send(fixture->mock, FB_MOCK_HINTQ, bytes, sizeof(bytes), 0, NULL, 0);
+	assert_int_equal(fixture->mock->op_count, 1);
 }
 
 static void fb_test_without_feature(void **state)
@@ -145,9 +158,9 @@ static void fb_test_without_feature(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FB_TEST(fb_test_bits_are_hints),  FB_TEST(fb_test_stale),
-		FB_TEST(fb_test_outside_ram),     FB_TEST(fb_test_refused_as_a_whole),
-		FB_TEST(fb_test_without_feature),
+		FB_TEST(fb_test_bits_are_hints),   FB_TEST(fb_test_stale),
+		FB_TEST(fb_test_outside_ram),      FB_TEST(fb_test_refused_as_a_whole),
+		FB_TEST(fb_test_mixed_directions), FB_TEST(fb_test_without_feature),
 	};
 
 	return cmocka_run_group_tests_name("hint_bitmap", tests, NULL, NULL);
