@@ -60,8 +60,8 @@ static bool fb_fill(unsigned char *memory, size_t bytes)
 
 static unsigned char *fb_map_filled(size_t bytes)
 {
-	unsigned char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;

@@ -93,9 +93,7 @@ def test_statistics(guest):
 
 def test_reporting(guest):
     """Memory that a process used and freed goes back to the host by itself."""
-    guest.command(f"hold {450 * MIB}")
-    assert wait_for(lambda: guest.machine.rss_bytes() > 450 * MIB and
-                    guest.meminfo_kib("AnonPages") >= 450 * 1024, 30)
+    guest.start_job("hold", 450 * MIB)
     before = guest.machine.rss_bytes()
     guest.command("stop hold")
     assert wait_for(lambda: before - guest.machine.rss_bytes() >= 350 * MIB, 30), (

@@ -4,7 +4,7 @@
 import pytest
 
 from harness.migration import migrate
-from pairs import (ALL_PAIRS, MIB, OURS_ON_OURS, OURS_ON_STOCK, STOCK_ON_OURS, pair_config,
+from pairs import (ALL_PAIRS, MIB, OURS_ON_OURS, OURS_ON_STOCK, PAGE, STOCK_ON_OURS, pair_config,
                    pair_name)
 
 MEMORY_MIB = 2048
@@ -77,3 +77,36 @@ def test_migrate_while_inflating(own_guest, pair):
     guest.set_memory(400)
     guest.set_memory(guest.config.memory_mib)
     assert guest.wait_verifier_passes(1).text == "ok"
+
+
+def test_multifd(own_guest):
+    """Hints work beside several migration streams."""
+    guest = own_guest(pair_config(OURS_ON_OURS, reporting=False), "multifd", copies=2)
+    guest.start_verifier(64)
+    guest.touch(400)
+    counters = {}
+    result = migrate(guest, capabilities=("multifd",),
+                     inspect=lambda: counters.update(guest.counters()))
+    assert counters["hinted-bytes"] >= 300 * MIB
+    assert result.sent_bytes < 400 * MIB
+    assert guest.wait_verifier_passes(2).text == "ok"
+
+
+@pytest.mark.parametrize("pair", [
+    pytest.param(OURS_ON_OURS, id="ours-on-ours"),
+    pytest.param(OURS_ON_STOCK, id="ours-on-stock"),
+])
+def test_fragmented(own_guest, pair):
+    """Free memory in thousands of small pieces is inflated, hinted and migrated as well."""
+    guest = own_guest(pair_config(pair, memory_mib=1536), f"fragmented-{pair_name(pair)}", copies=2)
+    guest.start_verifier(64)
+    guest.start_job("fragment", f"{1000 * MIB} 24")
+    hinted_before = guest.driver_stats()["hinted_pages"]
+    migrate(guest)
+    assert guest.driver_stats()["hinted_pages"] - hinted_before > 100 * MIB // PAGE
+    total = guest.meminfo_kib("MemTotal")
+    guest.set_memory(500)
+    migrate(guest)
+    guest.set_memory(guest.config.memory_mib)
+    assert guest.meminfo_kib("MemTotal") == total
+    assert guest.wait_verifier_passes(2).text == "ok"

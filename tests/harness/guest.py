@@ -137,6 +137,15 @@ class Guest:
         """Let processes dirty that much memory and exit: used, then freed."""
         self.command(f"touch {mib * MIB} {processes}", timeout)
 
+    def start_job(self, name, arguments, timeout=60.0):
+        """Start a job that uses memory, "hold" or "fragment", and wait until it has it."""
+        self.command(f"{name} {arguments}")
+        deadline = time.monotonic() + timeout
+        while self.command(f"sh grep -qx {name}-ready /proc/[0-9]*/comm")[1] != "0":
+            if time.monotonic() > deadline or self.command(f"running {name}")[1] == "0":
+                raise GuestTimeout(f"the guest's job {name} did not get its memory")
+            time.sleep(0.1)
+
     def start_verifier(self, mib=256, rate_mib_s=0):
         """Start the process that keeps writing and verifying patterns."""
         self.command(f"verify {mib * MIB} {rate_mib_s}")

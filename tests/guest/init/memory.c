@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "fb_init.h"
@@ -75,10 +76,15 @@ static void fb_hold_work(void *arg)
 	if (!area)
 		return;
 	fb_dirty(area, job->bytes);
+	prctl(PR_SET_NAME, "hold-ready");
 	pause();
 }
 
-/** fb_hold_start() - job "hold": dirty @bytes and keep them. Returns 0 or -errno. */
+/**
+ * fb_hold_start() - job "hold": dirty @bytes and keep them; it is then named "hold-ready".
+ *
+ * Return: 0 or -errno.
+ */
 int fb_hold_start(uint64_t bytes)
 {
 	struct fb_memory_job job = { .bytes = bytes };
@@ -102,12 +108,14 @@ static void fb_fragment_work(void *arg)
 		if (fb_random(&random) % job->count)
 			madvise(area + at, FB_GUEST_PAGE_SIZE, MADV_DONTNEED);
 	}
+	prctl(PR_SET_NAME, "fragment-ready");
 	pause();
 }
 
 /**
  * fb_fragment_start() - job "fragment": dirty @bytes in small pages and keep one in
- * @keep_one_in of them, at random, so that free memory is in many small pieces.
+ * @keep_one_in of them, at random, so that free memory is in many small pieces; it is then
+ * named "fragment-ready".
  *
  * Return: 0 or -errno.
  */
