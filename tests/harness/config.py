@@ -23,6 +23,7 @@ class GuestConfig:
     device_options: properties of the device beside those that have a field here.
     tcg_flush: None leaves the plugin's default; "on" or "off" loads the plugin with it, also
     beside a stock device.
+    qmp_path: a further QMP socket, for a client that is no part of the harness.
     """
 
     memory_mib: int = 1024
@@ -38,6 +39,7 @@ class GuestConfig:
     device_options: dict = field(default_factory=dict)
     kernel_args: tuple = ()
     tcg_flush: str = None
+    qmp_path: str = None
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
@@ -47,6 +49,8 @@ class GuestConfig:
             "-kernel", str(paths.kernel_image()), "-initrd", str(paths.initramfs()),
             "-append", " ".join(KERNEL_ARGS + tuple(self.kernel_args)),
         ]
+        if self.qmp_path:
+            args += ["-qmp", f"unix:{self.qmp_path},server=on,wait=off"]
         return args + self._plugin_args() + self._device_args()
 
     def _plugin_args(self):
