@@ -230,6 +230,8 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BIT64("free-page-reporting", FbBalloon, offered, VIRTIO_BALLOON_F_REPORTING,
 			  false),
 	DEFINE_PROP_BIT64("sg", FbBalloon, offered, VIRTIO_FASTBALLOON_F_SG, true),
+	DEFINE_PROP_BIT64("page-bitmap", FbBalloon, offered, VIRTIO_FASTBALLOON_F_PAGE_BITMAP,
+			  false),
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),

@@ -44,7 +44,8 @@ def test_device_without_pci_on_microvm(start):
 
 @pytest.mark.parametrize("properties,present,absent", [
     ({}, [F_STATS_VQ, F_PAGE_POISON, F_SG],
-     [F_MUST_TELL_HOST, F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT, F_REPORTING, F_HINT_LOGGED]),
+     [F_MUST_TELL_HOST, F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT, F_REPORTING, F_HINT_LOGGED,
+      F_PAGE_BITMAP]),
     ({"deflate_on_oom": True}, [F_DEFLATE_ON_OOM], []),
     ({"must_tell_host": True}, [F_MUST_TELL_HOST], []),
     ({"page_poison": False}, [], [F_PAGE_POISON]),
@@ -53,11 +54,12 @@ def test_device_without_pci_on_microvm(start):
     ({"free_page_hint": True, "hint_logged": False}, [F_FREE_PAGE_HINT], [F_HINT_LOGGED]),
     ({"free_page_hint": True, "eager_clear": False}, [F_FREE_PAGE_HINT], [F_HINT_LOGGED]),
     ({"sg": False}, [F_STATS_VQ], [F_SG]),
+    ({"page_bitmap": True}, [F_SG, F_PAGE_BITMAP], []),
 ], ids=str)
 def test_features_follow_the_properties(start, properties, present, absent):
     offered = Balloon(start(machine.OURS, **properties)).transport.features()
     assert offered & bits(*present) == bits(*present)
-    assert offered & bits(*absent, F_PAGE_BITMAP, F_CTRL_VQ) == 0
+    assert offered & bits(*absent, F_CTRL_VQ) == 0
 
 
 def test_free_page_hint_needs_no_iothread(start):

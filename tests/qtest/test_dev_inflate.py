@@ -6,7 +6,7 @@ import random
 import pytest
 
 from fbqtest import machine
-from fbqtest.balloon import ALL, DATA_GPA, F_SG, PAGE, SG_MAX, Balloon
+from fbqtest.balloon import ALL, DATA_GPA, F_PAGE_BITMAP, F_SG, PAGE, SG_MAX, Balloon
 from fbqtest.qemu import resident_kib
 from fbqtest.virtio import F_INDIRECT_DESC, bits
 
@@ -174,3 +174,17 @@ def test_memory_above_and_below_the_pci_hole(start):
     balloon.inflate_pfns(pfns)
     assert balloon.holds(low, PAGE, 0) and balloon.holds(high, PAGE, 0)
     assert balloon.counter("refused") == 2
+
+
+def test_bitmap_of_pages(start):
+    balloon = Balloon(start(machine.OURS, page_bitmap=True))
+    assert balloon.start(ALL | bits(F_PAGE_BITMAP)) & bits(F_PAGE_BITMAP)
+    chosen = {1, 2, 3, 64, 200}
+    balloon.fill(DATA_GPA, 256 * PAGE)
+    assert balloon.send_bitmap(balloon.inflateq, DATA_PFN, chosen) == 0
+    assert zeroes(balloon, 256) == chosen
+    counters = balloon.counters()
+    assert counters["inflated-bytes"] == counters["discarded-bytes"] == len(chosen) * PAGE
+    assert (counters["ranges"], counters["refused"]) == (3, 0)
+    assert balloon.send_bitmap(balloon.deflateq, DATA_PFN, chosen) == 0
+    assert balloon.counters()["deflated-bytes"] == len(chosen) * PAGE

@@ -23,6 +23,7 @@ CMD_ID_STOP, CMD_ID_DONE, CMD_ID_MIN = 0, 1, 0x80000000
 
 PAGE = 4096
 SG_MAX = 256
+PAGES_BITMAP = 2
 PFNS_MAX = 1 << 16
 
 STATS_GPA = 0x300000    # the device may keep statistics and read them again
@@ -119,6 +120,13 @@ class Balloon(VirtioDevice):
 
     def deflate_pfns(self, pfns):
         return self.send_pfns(self.deflateq, pfns)
+
+    def send_bitmap(self, queue, start_pfn, pages):
+        """One record of F_PAGE_BITMAP: pages, counted from start_pfn, as bits."""
+        count = max(pages) + 1
+        bitmap = sum(1 << page for page in pages).to_bytes((count + 63) // 64 * 8, "little")
+        header = struct.pack("<HHIQII", PAGES_BITMAP, 0, 1, start_pfn, count, 0)
+        return queue.send(out=self._array(header + bitmap))
 
     def send_ranges(self, queue, ranges):
         """One buffer of F_SG or of the reporting queue; a long one takes an indirect table."""
