@@ -80,7 +80,7 @@ def write_all(results, folder, json_path):
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "report.html"
     page.write_text(report.html_page(results, "fastballoon beside the stock balloon"))
-    (folder / "result.svg").write_text(report.plot_svg(results))
+    (folder / "result.svg").write_text(report.plot_svg(results, "populated|migrate"))
     return page
 
 

@@ -17,7 +17,9 @@ ROWS = {
     "downtime_s": "downtime", "sent_bytes": "sent", "source_rss_before_bytes":
     "source RSS before", "source_rss_bytes": "source RSS after", "verdict": "verified memory",
 }
-PLOTTED = ("inflate_s", "deflate_s", "migration_s", "sent_bytes", "source_rss_bytes")
+# The metrics that are plotted and set in ratio to stock, and the title of such a plot.
+PLOTTED = {"inflate_s": "{}", "deflate_s": "deflate after: {}", "migration_s": "time to {}",
+           "sent_bytes": "bytes sent to {}"}
 PLOT_COLUMNS = 2
 
 
@@ -39,13 +41,13 @@ def ratio_text(ratio):
     return f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x"
 
 
-def cell_text(results, case, metric, subject):
-    """Median, spread where it was repeated, and ratio to stock."""
+def cell_text(results, case, metric, subject, with_spread):
+    """Median, the least and the greatest where they are wanted, and ratio to stock."""
     text = value_text(metric, results.median(case, subject, metric))
     if metric == "verdict":
         return text
     spread = results.spread(case, subject, metric)
-    if spread and spread[0] != spread[1]:
+    if with_spread and spread and spread[0] != spread[1]:
         text += f" ({value_text(metric, spread[0])} to {value_text(metric, spread[1])})"
     if metric in PLOTTED and subject != "stock":
         ratio = ratio_text(results.ratio(case, metric, subject, "stock"))
@@ -53,12 +55,19 @@ def cell_text(results, case, metric, subject):
     return text
 
 
-def case_rows(results, case):
+def case_rows(results, case, with_spread=False):
     """[(title, [cell of each subject])] of a case."""
     subjects = results.subjects(case)
-    return [(title, [cell_text(results, case, metric, subject) for subject in subjects])
-            for metric, title in ROWS.items()
-            if any(results.median(case, subject, metric) is not None for subject in subjects)]
+    rows = []
+    for metric, title in ROWS.items():
+        if any(results.median(case, subject, metric) is not None for subject in subjects):
+            rows.append((title, [cell_text(results, case, metric, subject, with_spread)
+                                 for subject in subjects]))
+        if metric == "migration_s" and "stock-no-hints" in subjects:
+            rows.append(("faster than without hints", [
+                ratio_text(results.ratio(case, metric, subject, "stock-no-hints"))
+                if subject != "stock-no-hints" else "" for subject in subjects]))
+    return rows
 
 
 def text_table(results):
@@ -75,14 +84,18 @@ def text_table(results):
     return "\n\n".join(blocks)
 
 
-def plot_svg(results):
-    """Bars of the compared metrics, one panel each, as an SVG document."""
+def plot_svg(results, case_filter=""):
+    """Bars of the compared metrics, one panel each, as an SVG document.
+
+    case_filter: a regular expression that the names of the plotted cases match.
+    """
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     panels = [(case, metric) for case in results.cases() for metric in PLOTTED
-              if any(results.median(case, s, metric) for s in results.subjects(case))]
+              if re.search(case_filter, case) and any(
+                  results.median(case, s, metric) for s in results.subjects(case))]
     rows = -(-len(panels) // PLOT_COLUMNS)
     matplotlib.rcParams["svg.fonttype"] = "none"
     matplotlib.rcParams["font.family"] = "sans-serif"
@@ -114,7 +127,7 @@ def _plot_panel(axis, results, case, metric):
     axis.invert_yaxis()
     axis.set_xlim(0, max(values) * 1.35)
     axis.set_xticks([])
-    axis.set_title(f"{ROWS[metric]}: {case}", fontsize=9.5, loc="left", fontweight="bold")
+    axis.set_title(PLOTTED[metric].format(case), fontsize=9.5, loc="left", fontweight="bold")
     axis.tick_params(axis="y", length=0, labelsize=9)
     for side in ("top", "right", "bottom"):
         axis.spines[side].set_visible(False)
@@ -150,7 +163,7 @@ def html_page(results, title):
 def _html_table(results, case):
     header = "".join(f"<th>{html.escape(TITLES[s])}</th>" for s in results.subjects(case))
     lines = [f"<h2>{html.escape(case)}</h2><table><tr><th></th>{header}</tr>"]
-    for title, cells in case_rows(results, case):
+    for title, cells in case_rows(results, case, with_spread=True):
         data = "".join(f"<td{_cell_class(cell)}>{html.escape(cell)}</td>" for cell in cells)
         lines.append(f"<tr><th>{html.escape(title)}</th>{data}</tr>")
     return "\n".join(lines + ["</table>"])
