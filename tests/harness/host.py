@@ -10,7 +10,7 @@ from . import paths
 
 MIB = 1 << 20
 # What the host keeps for itself and for QEMU's own needs beside the guest's memory.
-RESERVE_MIB = 1024
+RESERVE_MIB = 768
 
 
 def available_mib():
