@@ -62,8 +62,8 @@ def given_mib(memory_mib):
 class Run:
     """What every measurement of a run shares.
 
-    record(subject, case, metric, value) takes each result, show(text) says what is being done,
-    tell(text) says what went wrong.
+    record(subject, case, metric, value) takes each result, show(step, detail) says what is being
+    done, tell(text) says what went wrong.
     """
 
     accelerator: object
@@ -133,7 +133,7 @@ def _transfer(run, subject, guest):
     with hostmem.warmed(guest.config.memory_mib) as release:
         run.show(f"{subject.title}: migrate")
         return transfer(guest, prepare=release, progress=lambda info: run.show(
-            f"{subject.title}: migrate, {_sent_text(info)}"))
+            f"{subject.title}: migrate", _sent_text(info)))
 
 
 def _migration_metrics(result):
@@ -175,8 +175,8 @@ def _measure_resize(run, subject, guest, populated):
     def record(metric, value):
         run.record(subject.name, case, metric, value)
 
-    def show(text):
-        run.show(f"{subject.title}: {text}")
+    def show(step, detail=""):
+        run.show(f"{subject.title}: {step}", detail)
 
     if populated:
         show(f"a process uses {gigabytes(given)} and exits")
@@ -188,14 +188,14 @@ def _measure_resize(run, subject, guest, populated):
     record("rss_before_bytes", guest.machine.rss_bytes())
     show(f"inflate {gigabytes(given)}")
     record("inflate_s", guest.set_memory(memory_mib - given, progress=lambda actual: show(
-        f"inflate, {memory_mib - actual // MIB} of {given} MiB")))
+        f"inflate {gigabytes(given)}", f": {memory_mib - actual // MIB} MiB")))
     record("rss_inflated_bytes", guest.machine.rss_bytes())
     time.sleep(0.5)
     show(f"deflate {gigabytes(given)}")
     record("deflate_s", guest.set_memory(memory_mib, progress=lambda actual: show(
-        f"deflate, {memory_mib - actual // MIB} MiB left")))
+        f"deflate {gigabytes(given)}", f": {memory_mib - actual // MIB} MiB left")))
 
 
 def _sent_text(info):
     ram = info.get("ram")
-    return f"{ram['transferred'] // MIB} MiB sent" if ram else "starting"
+    return f": {ram['transferred'] // MIB} MiB sent" if ram else ""

@@ -18,10 +18,9 @@ class Progress:
         self._shown = ""
         self._last = 0.0
 
-    def show(self, text):
+    def show(self, step, detail=""):
         """Replace the changing line; without a terminal, print each new step once."""
         now = time.monotonic()
-        step = text.split(",")[0]
         if not self._live:
             if step != self._shown:
                 self._shown = step
@@ -31,7 +30,7 @@ class Progress:
             return
         self._shown, self._last = step, now
         width = shutil.get_terminal_size().columns - 1
-        line = f"[{now - self._started:6.1f} s] {text}"[:width]
+        line = f"[{now - self._started:6.1f} s] {step}{detail}"[:width]
         self._stream.write(f"\r\033[K{line}")
         self._stream.flush()
 

@@ -76,7 +76,8 @@ def _try_kvm():
         machine = Machine("kvm-trial", config, Accelerator("kvm", "trial"))
         machine.channel.wait_ready(KVM_BOOT_SECONDS)
     except HarnessError as error:
-        cause = str(error).splitlines()[0]
+        first, *rest = str(error).splitlines()
+        cause = rest[0] if rest else first
         return Accelerator("tcg", f"/dev/kvm exists, but a Debian kernel does not boot under it "
                                   f"within {KVM_BOOT_SECONDS} s ({cause})")
     finally:

@@ -28,7 +28,8 @@ class Machine:
         self.qmp = Qmp(qmp_ours)
         self.channel = Channel(channel_ours)
         try:
-            self._spawn(config, accelerator, incoming, qmp_theirs, channel_theirs)
+            with qmp_theirs, channel_theirs:
+                self._spawn(config, accelerator, incoming, qmp_theirs, channel_theirs)
             self.version = self.qmp.negotiate()
         except (HarnessError, OSError) as error:
             self.kill()
@@ -36,9 +37,6 @@ class Machine:
         except BaseException:
             self.kill()
             raise
-        finally:
-            qmp_theirs.close()
-            channel_theirs.close()
 
     def _spawn(self, config, accelerator, incoming, qmp, channel):
         command = ["setpriv", "--pdeathsig", "KILL", paths.qemu()] + accelerator.qemu_args()

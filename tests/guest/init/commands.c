@@ -123,6 +123,11 @@ static void fb_cmd_verify(char *args)
 	fb_reply_result(fb_verify_start(bytes, (unsigned int)fb_next_number(&args)));
 }
 
+static void fb_cmd_corrupt(char *args)
+{
+	fb_reply_result(fb_verify_corrupt(fb_next_number(&args)));
+}
+
 static void fb_cmd_rate(char *args)
 {
 	fb_reply_result(fb_verify_set_rate((unsigned int)fb_next_number(&args)));
@@ -184,14 +189,15 @@ static void fb_cmd_poweroff(char *args)
 }
 
 static const struct fb_command fb_commands[] = {
-	{ "ping", fb_cmd_ping },       { "insmod", fb_cmd_insmod },
-	{ "rmmod", fb_cmd_rmmod },     { "read", fb_cmd_read },
-	{ "write", fb_cmd_write },     { "touch", fb_cmd_touch },
-	{ "hold", fb_cmd_hold },       { "fragment", fb_cmd_fragment },
-	{ "storm", fb_cmd_storm },     { "verify", fb_cmd_verify },
-	{ "rate", fb_cmd_rate },       { "verdict", fb_cmd_verdict },
-	{ "running", fb_cmd_running }, { "stop", fb_cmd_stop },
-	{ "sh", fb_cmd_sh },           { "poweroff", fb_cmd_poweroff },
+	{ "ping", fb_cmd_ping },         { "insmod", fb_cmd_insmod },
+	{ "rmmod", fb_cmd_rmmod },       { "read", fb_cmd_read },
+	{ "write", fb_cmd_write },       { "touch", fb_cmd_touch },
+	{ "hold", fb_cmd_hold },         { "fragment", fb_cmd_fragment },
+	{ "storm", fb_cmd_storm },       { "verify", fb_cmd_verify },
+	{ "rate", fb_cmd_rate },         { "corrupt", fb_cmd_corrupt },
+	{ "verdict", fb_cmd_verdict },   { "running", fb_cmd_running },
+	{ "stop", fb_cmd_stop },         { "sh", fb_cmd_sh },
+	{ "poweroff", fb_cmd_poweroff },
 };
 
 /** fb_run_command() - run one line from the host, "SEQUENCE COMMAND [ARGUMENTS]", and answer. */

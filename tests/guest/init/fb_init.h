@@ -58,6 +58,7 @@ bool fb_pattern_check(const uint64_t *words, uint64_t page, uint32_t generation,
 
 /* verify.c */
 int fb_verify_start(uint64_t bytes, unsigned int rate_mib_s);
+int fb_verify_corrupt(uint64_t page);
 int fb_verify_set_rate(unsigned int rate_mib_s);
 int fb_verify_status(char *text, size_t size);
 

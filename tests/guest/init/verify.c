@@ -11,6 +11,7 @@
  * that was wrong is written afresh and checking goes on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct fb_verify {
 	uint32_t *order;       /* of the chunks in this pass */
 	size_t chunks;
 	uint64_t random;
+	pid_t pid;
 	uint64_t next_ns; /* when the next chunk is due, where the rate is limited */
 };
 
@@ -244,7 +246,35 @@ int fb_verify_start(uint64_t bytes, unsigned int rate_mib_s)
 	v->result->rate_mib_s = rate_mib_s;
 	v->random = FB_MIB ^ (uint64_t)getpid() ^ (uint64_t)time(NULL) << 8;
 	pid = fb_job_start("verify", fb_verify_work, v);
+	v->pid = pid;
 	return pid < 0 ? (int)pid : 0;
+}
+
+/**
+ * fb_verify_corrupt() - change a word of the verifying process's page @page behind its back.
+ *
+ * Proves that it notices. Return: 0, or -ESRCH, -EINVAL or the -errno of the write.
+ */
+int fb_verify_corrupt(uint64_t page)
+{
+	struct fb_verify *v = &fb_verify;
+	uint64_t address = (uintptr_t)fb_page_words(v, page) + FB_GUEST_PAGE_SIZE / 2;
+	uint64_t word = UINT64_C(0xbadbadbadbadbad);
+	char path[32];
+	int rc = 0;
+	int fd;
+
+	if (!fb_job_running("verify"))
+		return -ESRCH;
+	if (page >= v->chunks * FB_CHUNK_PAGES)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/%d/mem", v->pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pwrite(fd, &word, sizeof(word), (off_t)address) < 0)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc;
 }
 
 /** fb_verify_set_rate() - as fb_verify_start() says, while it runs. Returns 0 or -ESRCH. */
