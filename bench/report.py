@@ -20,6 +20,8 @@ ROWS = {
 # The metrics that are plotted and set in ratio to stock, and the title of such a plot.
 PLOTTED = {"inflate_s": "{}", "deflate_s": "deflate after: {}", "migration_s": "time to {}",
            "sent_bytes": "bytes sent to {}"}
+# The picture in the README is one of these, and every file names its licence.
+LICENCE = "<!-- SPDX-License-Identifier: " "GPL-2.0-or-later -->"
 PLOT_COLUMNS = 2
 
 
@@ -110,7 +112,8 @@ def plot_svg(results, case_filter=""):
     output = io.StringIO()
     figure.savefig(output, format="svg")
     pyplot.close(figure)
-    return output.getvalue()
+    declaration, _, rest = output.getvalue().partition("\n")
+    return f"{declaration}\n{LICENCE}\n{rest}"
 
 
 def _plot_panel(axis, results, case, metric):
