@@ -206,23 +206,23 @@ int fb_balloon_get(struct fb_qmp *qmp, const struct fb_balloon *balloon, const c
 }
 
 /**
- * fb_balloon_set() - write a whole number to a property of the device.
+ * fb_balloon_set() - write a property of the device.
  * @qmp: the connection.
  * @balloon: the device.
  * @property: the property's name.
- * @value: the number.
+ * @value: the value, whose reference is taken.
  *
  * Return: 0 or a negative errno, see qmp.h.
  */
 int fb_balloon_set(struct fb_qmp *qmp, const struct fb_balloon *balloon, const char *property,
-		   uint64_t value)
+		   json_object *value)
 {
 	json_object *arguments = json_object_new_object();
 	bool here = fb_listed(balloon->properties, property);
 
 	fb_json_add_text(arguments, "path", here ? balloon->path : balloon->backend);
 	fb_json_add_text(arguments, "property", property);
-	fb_json_add_u64(arguments, "value", value);
+	fb_json_add(arguments, "value", value);
 	return fb_qmp_call(qmp, "qom-set", arguments, NULL);
 }
 

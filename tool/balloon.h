@@ -40,7 +40,7 @@ void fb_balloon_put(struct fb_balloon *balloon);
 int fb_balloon_get(struct fb_qmp *qmp, const struct fb_balloon *balloon, const char *property,
 		   json_object **value);
 int fb_balloon_set(struct fb_qmp *qmp, const struct fb_balloon *balloon, const char *property,
-		   uint64_t value);
+		   json_object *value);
 int fb_balloon_actual(struct fb_qmp *qmp, uint64_t *bytes);
 int fb_balloon_driver(struct fb_qmp *qmp, const struct fb_balloon *balloon, enum fb_driver *driver,
 		      json_object **features);

@@ -75,6 +75,8 @@ struct fb_cli {
 extern const struct fb_command fb_command_status;
 extern const struct fb_command fb_command_set;
 extern const struct fb_command fb_command_stats;
+extern const struct fb_command fb_command_drop_caches;
+extern const struct fb_command fb_command_compact;
 extern const struct fb_command fb_command_migrate;
 extern const struct fb_command fb_command_qemu_args;
 

@@ -126,7 +126,8 @@ static int fb_stats_wait(struct fb_qmp *qmp, const struct fb_balloon *balloon,
 	if (rc || fb_stats_fresh(stats, before_s))
 		return rc ? rc : 1;
 	if (!stats->polling_s)
-		rc = fb_balloon_set(qmp, balloon, FB_STATS_POLLING, stats->interval_s);
+		rc = fb_balloon_set(qmp, balloon, FB_STATS_POLLING,
+				    json_object_new_uint64(stats->interval_s));
 	while (!rc && !qmp->interrupts && fb_now_us() < deadline_us) {
 		rc = fb_qmp_pause(qmp, FB_STATS_POLL_MS, NULL);
 		if (!rc)
@@ -147,7 +148,8 @@ static int fb_stats_update(struct fb_qmp *qmp, const struct fb_balloon *balloon,
 		return rc;
 	rc = fb_stats_wait(qmp, balloon, stats);
 	if (!stats->polling_s)
-		restored = fb_balloon_set(qmp, balloon, FB_STATS_POLLING, 0);
+		restored =
+			fb_balloon_set(qmp, balloon, FB_STATS_POLLING, json_object_new_uint64(0));
 	return rc >= 0 && restored ? restored : rc;
 }
 

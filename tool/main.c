@@ -9,8 +9,8 @@
 #include "cli.h"
 
 static const struct fb_command *const fb_commands[] = {
-	&fb_command_status,  &fb_command_set,       &fb_command_stats,
-	&fb_command_migrate, &fb_command_qemu_args,
+	&fb_command_status,  &fb_command_set,     &fb_command_stats,     &fb_command_drop_caches,
+	&fb_command_compact, &fb_command_migrate, &fb_command_qemu_args,
 };
 
 #define FB_COMMANDS (sizeof(fb_commands) / sizeof(fb_commands[0]))
@@ -35,10 +35,10 @@ static void fb_main_help(void)
 	printf("usage: fastballoon COMMAND [OPTION]... [OPERAND]...\n\n"
 	       "Resizes and migrates QEMU virtual machines that have a memory balloon.\n\n");
 	for (size_t i = 0; i < FB_COMMANDS; i++)
-		printf("  %-10s %s\n", fb_commands[i]->name, fb_commands[i]->summary);
-	printf("  %-10s Show the help of a command\n\n"
-	       "  --version  show the version\n"
-	       "  --help     show this text\n\n"
+		printf("  %-12s %s\n", fb_commands[i]->name, fb_commands[i]->summary);
+	printf("  %-12s Show the help of a command\n\n"
+	       "  --version    show the version\n"
+	       "  --help       show this text\n\n"
 	       "Exit status: 0, 1 (failed) or 2 (usage). More in fastballoon(1).\n",
 	       "help");
 }

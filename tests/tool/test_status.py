@@ -43,7 +43,7 @@ def test_no_balloon(run, bare):
     assert "none: the VM has no balloon device" in run("status", socket=bare.socket).out
 
 
-@pytest.mark.parametrize("command", [["set", "128M"], ["stats"]])
+@pytest.mark.parametrize("command", [["set", "128M"], ["stats"], ["compact"]])
 def test_no_balloon_for_the_others(run, bare, command):
     assert run(*command, socket=bare.socket).failed_with("no balloon device", "qemu-args")
 

@@ -8,7 +8,7 @@ import pytest
 
 from vm import TOOL
 
-COMMANDS = ["status", "set", "stats", "migrate", "qemu-args"]
+COMMANDS = ["status", "set", "stats", "drop-caches", "compact", "migrate", "qemu-args"]
 
 
 def test_version(run):
@@ -52,6 +52,8 @@ def test_help_of_a_command(run, name):
     (["set", "--timeout", "99999999999999999999", "1G"], "is no number of seconds"),
     (["stats", "--interval", "soon"], "--interval soon is no number"),
     (["stats", "needless"], "needless argument needless"),
+    (["drop-caches", "--timeout", "4294968"], "--timeout 4294968 is more than 4294967 seconds"),
+    (["compact", "--pages"], "option --pages is not known"),
     (["migrate"], "no URI given"),
     (["migrate", "a", "b"], "needless argument b"),
     (["migrate", "--bandwidth", "0", "exec:x"], "--bandwidth 0 is no size"),
