@@ -66,5 +66,5 @@ void fb_discard_run(struct fb_device *dev, const struct fb_ram *ram, const struc
 
 uint64_t fb_device_waiting_bytes(const struct fb_device *dev)
 {
-	return fb_partial_bytes(dev->partial);
+	return dev->partial ? fb_partial_bytes(dev->partial) : 0;
 }

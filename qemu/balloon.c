@@ -3,13 +3,12 @@
  * balloon.c - the virtio device type virtio-fastballoon-device.
  *
  * Queues are numbered as Linux and the stock device pack them: inflateq, deflateq, statsq,
- * then the free page queue and the reporting queue, each only where it is offered.
+ * then the free page queue, the reporting queue and the two control queues, each only where it is
+ * offered.
  */
 #include "abi.h"
 #include "balloon.h"
 #include "dirty_log.h"
-
-#define FB_RING_SIZE VIRTQUEUE_MAX_SIZE
 
 static bool fb_offers(const FbBalloon *balloon, unsigned int bit)
 {
@@ -61,11 +60,7 @@ static void fb_balloon_to_target(void *opaque, ram_addr_t target_bytes)
 
 static void fb_balloon_info(void *opaque, BalloonInfo *info)
 {
-	struct fb_device *core = opaque;
-	uint64_t ballooned = (uint64_t)core->actual << FB_PAGE_SHIFT;
-	uint64_t ram = fb_current_ram_bytes();
-
-	info->actual = ram > ballooned ? ram - ballooned : 0;
+	info->actual = fb_guest_bytes(opaque);
 }
 
 static void fb_balloon_reset(VirtIODevice *vdev)
@@ -75,6 +70,7 @@ static void fb_balloon_reset(VirtIODevice *vdev)
 	fb_hinting_reset(balloon);
 	fb_statsq_reset(balloon);
 	fb_device_reset(&balloon->core);
+	fb_ctrlq_kick(balloon);
 }
 
 static void fb_balloon_set_status(VirtIODevice *vdev, uint8_t status)
@@ -88,17 +84,24 @@ static void fb_balloon_set_status(VirtIODevice *vdev, uint8_t status)
 	fb_queue_kick(&balloon->deflate);
 	fb_queue_kick(&balloon->hint);
 	fb_queue_kick(&balloon->report);
+	fb_queue_kick(&balloon->ctrlq.message);
+	fb_ctrlq_kick(balloon);
 }
 
 static void fb_balloon_add_queues(FbBalloon *balloon)
 {
-	fb_queue_add(balloon, &balloon->inflate, FB_RING_SIZE, fb_device_inflate);
-	fb_queue_add(balloon, &balloon->deflate, FB_RING_SIZE, fb_device_deflate);
+	fb_queue_add(balloon, &balloon->inflate, fb_device_inflate);
+	fb_queue_add(balloon, &balloon->deflate, fb_device_deflate);
 	fb_statsq_realize(balloon);
-	if (fb_offers(balloon, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
-		fb_queue_add(balloon, &balloon->hint, FB_RING_SIZE, fb_device_hint);
+	if (fb_offers(balloon, VIRTIO_BALLOON_F_FREE_PAGE_HINT)) {
+		fb_queue_add(balloon, &balloon->hint, fb_device_hint);
+		balloon->hint.defer = fb_hinting_defer;
+		balloon->hint.after = fb_hinting_progress;
+	}
 	if (fb_offers(balloon, VIRTIO_BALLOON_F_REPORTING))
-		fb_queue_add(balloon, &balloon->report, FB_RING_SIZE, fb_device_report);
+		fb_queue_add(balloon, &balloon->report, fb_device_report);
+	if (fb_offers(balloon, VIRTIO_FASTBALLOON_F_CTRL_VQ))
+		fb_ctrlq_realize(balloon);
 }
 
 static void fb_balloon_realize(DeviceState *dev, Error **errp)
@@ -138,6 +141,7 @@ static void fb_balloon_unrealize(DeviceState *dev)
 	fb_statsq_unrealize(balloon);
 	fb_queue_delete(&balloon->hint);
 	fb_queue_delete(&balloon->report);
+	fb_ctrlq_unrealize(balloon);
 	fb_device_destroy(&balloon->core);
 	virtio_cleanup(VIRTIO_DEVICE(dev));
 }
@@ -150,6 +154,7 @@ static int fb_balloon_post_load(void *opaque, int version_id)
 	/* No migration is going on over here: what the driver still holds can go. */
 	if (*state != FB_HINT_STOP)
 		*state = FB_HINT_DONE;
+	fb_ctrl_loaded(&balloon->core);
 	fb_statsq_post_load(balloon);
 	return 0;
 }
@@ -204,6 +209,7 @@ static const VMStateDescription fb_vmstate_device = {
 		(const VMStateDescription *[]){
 			&fb_vmstate_hint,
 			&fb_vmstate_poison,
+			&fb_vmstate_ctrlq,
 			NULL,
 		},
 };
@@ -232,6 +238,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BIT64("sg", FbBalloon, offered, VIRTIO_FASTBALLOON_F_SG, true),
 	DEFINE_PROP_BIT64("page-bitmap", FbBalloon, offered, VIRTIO_FASTBALLOON_F_PAGE_BITMAP,
 			  false),
+	DEFINE_PROP_BIT64("ctrl-vq", FbBalloon, offered, VIRTIO_FASTBALLOON_F_CTRL_VQ, true),
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),

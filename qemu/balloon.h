@@ -10,26 +10,16 @@
 
 #include "compat/qemu.h"
 
+#include "ctrlq.h"
 #include "fastballoon_device.h"
 #include "hinting.h"
+#include "queue.h"
 
 #define TYPE_FB_BALLOON "virtio-fastballoon-device"
 OBJECT_DECLARE_SIMPLE_TYPE(FbBalloon, FB_BALLOON)
 
-/*
- * A virtqueue whose work is bounded: after FB_QUEUE_BUDGET_ELEMS buffers or
- * FB_QUEUE_BUDGET_NS the rest waits for a bottom half, so that the monitor, the timers and
- * the other devices get their turn whatever a guest queues.
- */
-typedef struct FbQueue {
-	FbBalloon *balloon;
-	VirtQueue *vq;
-	QEMUBH *bh;
-	void (*handle)(struct fb_device *dev, const struct fb_buffer *buffer);
-} FbQueue;
-
-#define FB_QUEUE_BUDGET_ELEMS 256
-#define FB_QUEUE_BUDGET_NS (10 * SCALE_MS)
+/* Queues that the device can have. */
+#define FB_QUEUES_MAX 7
 
 /**
  * struct FbStatsPoll - the statistics queue and its polling.
@@ -51,8 +41,10 @@ struct FbBalloon {
 	struct fb_device core;
 	FbQueue inflate;
 	FbQueue deflate;
-	FbQueue hint;   /* vq is NULL unless free-page-hint=on */
-	FbQueue report; /* vq is NULL unless free-page-reporting=on */
+	FbQueue hint;                   /* vq is NULL unless free-page-hint=on */
+	FbQueue report;                 /* vq is NULL unless free-page-reporting=on */
+	FbCtrlq ctrlq;                  /* the vqs are NULL unless ctrl-vq=on */
+	FbQueue *queues[FB_QUEUES_MAX]; /* by number; that of the statsq is NULL */
 	FbStatsPoll stats;
 	FbHinting hinting;
 
@@ -68,6 +60,8 @@ extern const struct fb_host_ops fb_qemu_host_ops;
 
 /** fb_current_ram_bytes() - guest memory that a balloon size is subtracted from. */
 uint64_t fb_current_ram_bytes(void);
+/** fb_guest_bytes() - what of it is left to the guest. */
+uint64_t fb_guest_bytes(const struct fb_device *core);
 
 /* statsq.c */
 /** fb_statsq_init() - make the timer and the guest-stats properties of a new object. */
@@ -81,24 +75,17 @@ void fb_statsq_resume(FbBalloon *balloon);
 /** fb_statsq_post_load() - restart polling on the destination of a migration. */
 void fb_statsq_post_load(FbBalloon *balloon);
 
-/* properties.c: counters and hinting state as QOM properties. */
+/* properties.c */
+/** fb_properties_add() - make the properties that are named fastballoon-*. */
 void fb_properties_add(FbBalloon *balloon);
 /** fb_properties_alias() - show the properties of @balloon on its transport's object. */
 void fb_properties_alias(Object *proxy, FbBalloon *balloon);
 
-/* queue.c */
-void fb_queue_add(FbBalloon *balloon, FbQueue *queue, int size,
-		  void (*handle)(struct fb_device *, const struct fb_buffer *));
-void fb_queue_delete(FbQueue *queue);
-/** fb_queue_kick() - look at the queue again from the main loop. */
-void fb_queue_kick(FbQueue *queue);
-/** fb_queue_drain() - handle what is queued now, at most a ring full. */
-void fb_queue_drain(FbQueue *queue);
-/**
- * fb_buffer_from_elem() - present a descriptor chain to the core.
- * @ranges: room for elem->in_num ranges, which the buffer then points to.
- */
-struct fb_buffer fb_buffer_from_elem(const VirtQueueElement *elem, struct fb_range *ranges);
+/* hint_properties.c */
+void fb_hint_properties_add(FbBalloon *balloon);
+
+/* ctrl_properties.c */
+void fb_ctrl_properties_add(FbBalloon *balloon);
 
 /* Type registration, called by the plugin once the ABI check has passed. */
 void fb_balloon_register_types(void);

@@ -84,6 +84,13 @@ static void fb_hinting_flush(FbBalloon *balloon)
 	fb_hinting_return_elems(balloon);
 }
 
+/* The driver is to see another state: in the configuration, and as a request. */
+static void fb_hinting_tell_driver(FbBalloon *balloon)
+{
+	virtio_notify_config(VIRTIO_DEVICE(balloon));
+	fb_ctrlq_kick(balloon);
+}
+
 static void fb_hinting_begin(FbBalloon *balloon)
 {
 	FbHinting *hinting = &balloon->hinting;
@@ -97,7 +104,7 @@ static void fb_hinting_begin(FbBalloon *balloon)
 	 */
 	fb_queue_drain(&balloon->hint);
 	fb_hint_begin(&balloon->core.hint);
-	virtio_notify_config(VIRTIO_DEVICE(balloon));
+	fb_hinting_tell_driver(balloon);
 }
 
 static void fb_hinting_stop(FbBalloon *balloon)
@@ -107,7 +114,7 @@ static void fb_hinting_stop(FbBalloon *balloon)
 	fb_hinting_flush(balloon);
 	fb_hint_stop(&balloon->core.hint);
 	if (fb_hint_config(&balloon->core.hint) != before)
-		virtio_notify_config(VIRTIO_DEVICE(balloon));
+		fb_hinting_tell_driver(balloon);
 }
 
 static void fb_hinting_done(FbBalloon *balloon)
@@ -117,7 +124,7 @@ static void fb_hinting_done(FbBalloon *balloon)
 	if (!fb_hinting_negotiated(balloon) || balloon->core.hint.state == FB_HINT_DONE)
 		return;
 	fb_hint_done(&balloon->core.hint);
-	virtio_notify_config(VIRTIO_DEVICE(balloon));
+	fb_hinting_tell_driver(balloon);
 }
 
 static void fb_hinting_first_round(FbBalloon *balloon)

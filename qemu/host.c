@@ -116,12 +116,40 @@ static void fb_host_config_changed(void *host)
 	virtio_notify_config(VIRTIO_DEVICE(host));
 }
 
-static void fb_host_actual_changed(void *host, uint32_t actual_pages)
+uint64_t fb_guest_bytes(const struct fb_device *core)
 {
-	uint64_t ballooned = (uint64_t)actual_pages << FB_PAGE_SHIFT;
+	uint64_t ballooned = (uint64_t)core->actual << FB_PAGE_SHIFT;
 	uint64_t ram = fb_current_ram_bytes();
 
-	qapi_event_send_balloon_change(ram > ballooned ? ram - ballooned : 0);
+	return ram > ballooned ? ram - ballooned : 0;
+}
+
+/* The one event that managers know of a balloon: there is something to look at. */
+static void fb_host_send_event(void *host)
+{
+	qapi_event_send_balloon_change(fb_guest_bytes(&FB_BALLOON(host)->core));
+}
+
+static void fb_host_actual_changed(void *host, uint32_t actual_pages)
+{
+	fb_host_send_event(host);
+}
+
+static void fb_host_progress_changed(void *host, const struct fb_ctrl_progress *progress)
+{
+	fb_host_send_event(host);
+}
+
+static void fb_host_request_done(void *host, const struct fb_ctrl_request *request)
+{
+	/* Those before are the migration's own. */
+	if (request->type > VIRTIO_FASTBALLOON_REQ_HINT_DONE)
+		fb_host_send_event(host);
+}
+
+static uint64_t fb_host_now_ms(void *host)
+{
+	return fb_ctrlq_now_ms();
 }
 
 static void fb_host_guest_error(void *host, const char *what)
@@ -143,4 +171,7 @@ const struct fb_host_ops fb_qemu_host_ops = {
 	.config_changed = fb_host_config_changed,
 	.actual_changed = fb_host_actual_changed,
 	.guest_error = fb_host_guest_error,
+	.now_ms = fb_host_now_ms,
+	.progress_changed = fb_host_progress_changed,
+	.request_done = fb_host_request_done,
 };

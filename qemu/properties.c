@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * properties.c - counters and hinting state, readable with qom-get.
+ * properties.c - counters and features, readable with qom-get; every property on both objects.
  */
 #include "balloon.h"
 
@@ -9,9 +9,10 @@ static bool fb_visit_counter(Visitor *v, const char *name, uint64_t value, Error
 	return visit_type_uint64(v, name, &value, errp);
 }
 
-static bool fb_visit_counters(Visitor *v, const struct fb_counters *c, const struct fb_hint *hint,
-			      Error **errp)
+static bool fb_visit_counters(Visitor *v, const struct fb_device *core, Error **errp)
 {
+	const struct fb_counters *c = &core->counters;
+	const struct fb_hint *hint = &core->hint;
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -23,7 +24,11 @@ static bool fb_visit_counters(Visitor *v, const struct fb_counters *c, const str
 		{ "reported-bytes", c->reported_bytes },
 		{ "discarded-bytes", c->discarded_bytes },
 		{ "discard-failures", c->discard_failures },
+		{ "failed-bytes", c->failed_bytes },
 		{ "inhibited-bytes", c->inhibited_bytes },
+		{ "waiting-bytes", fb_device_waiting_bytes(core) },
+		{ "populated-bytes", c->populated_bytes },
+		{ "populate-failures", c->populate_failures },
 		{ "hinted-bytes", hint->hinted_bytes },
 		{ "stale-hint-bytes", hint->stale_bytes },
 		{ "refused", c->refused + hint->refused },
@@ -43,32 +48,13 @@ static void fb_get_counters(Object *obj, Visitor *v, const char *name, void *opa
 
 	if (!visit_start_struct(v, name, NULL, 0, errp))
 		return;
-	fb_visit_counters(v, &balloon->core.counters, &balloon->core.hint, errp);
+	fb_visit_counters(v, &balloon->core, errp);
 	visit_end_struct(v, NULL);
 }
 
 static void fb_get_features(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
 	visit_type_uint64(v, name, &FB_BALLOON(obj)->core.features, errp);
-}
-
-static char *fb_get_hint_state(Object *obj, Error **errp)
-{
-	static const char *const names[] = {
-		[FB_HINT_STOP] = "stop",
-		[FB_HINT_REQUESTED] = "requested",
-		[FB_HINT_START] = "start",
-		[FB_HINT_DONE] = "done",
-	};
-
-	return g_strdup(names[FB_BALLOON(obj)->core.hint.state]);
-}
-
-static char *fb_get_hint_off_reason(Object *obj, Error **errp)
-{
-	const char *reason = FB_BALLOON(obj)->hinting.off_reason;
-
-	return g_strdup(reason ? reason : "");
 }
 
 void fb_properties_add(FbBalloon *balloon)
@@ -79,22 +65,24 @@ void fb_properties_add(FbBalloon *balloon)
 			    NULL);
 	object_property_add(obj, "fastballoon-features", "uint64", fb_get_features, NULL, NULL,
 			    NULL);
-	object_property_add_str(obj, "fastballoon-hint-state", fb_get_hint_state, NULL);
-	object_property_add_str(obj, "fastballoon-hint-off-reason", fb_get_hint_off_reason, NULL);
+	fb_hint_properties_add(balloon);
+	fb_ctrl_properties_add(balloon);
+}
+
+static bool fb_property_is_ours(const char *name)
+{
+	return g_str_has_prefix(name, "fastballoon-") || g_str_has_prefix(name, "guest-stats");
 }
 
 void fb_properties_alias(Object *proxy, FbBalloon *balloon)
 {
-	static const char *const names[] = {
-		"guest-stats",
-		"guest-stats-polling-interval",
-		"fastballoon-counters",
-		"fastballoon-features",
-		"fastballoon-hint-state",
-		"fastballoon-hint-off-reason",
-	};
-	size_t i;
+	ObjectPropertyIterator iter;
+	ObjectProperty *property;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		object_property_add_alias(proxy, names[i], OBJECT(balloon), names[i]);
+	object_property_iter_init(&iter, OBJECT(balloon));
+	while ((property = object_property_iter_next(&iter))) {
+		if (fb_property_is_ours(property->name))
+			object_property_add_alias(proxy, property->name, OBJECT(balloon),
+						  property->name);
+	}
 }

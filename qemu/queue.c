@@ -20,15 +20,15 @@ struct fb_buffer fb_buffer_from_elem(const VirtQueueElement *elem, struct fb_ran
 	};
 }
 
-static bool fb_queue_runs(FbQueue *queue)
+bool fb_queue_runs(const FbQueue *queue)
 {
 	VirtIODevice *vdev = VIRTIO_DEVICE(queue->balloon);
 
 	return vdev->vm_running && (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) && !vdev->broken;
 }
 
-/* Handle one buffer; false when the queue is empty. A used length of 0 dirties no page. */
-static bool fb_queue_handle_one(FbQueue *queue)
+/* Hand one buffer to the core; a used length of 0 dirties no page. */
+static bool fb_queue_handle_buffer(FbQueue *queue)
 {
 	struct fb_range ranges[VIRTQUEUE_MAX_SIZE];
 	struct fb_buffer buffer;
@@ -38,21 +38,21 @@ static bool fb_queue_handle_one(FbQueue *queue)
 		return false;
 	buffer = fb_buffer_from_elem(elem, ranges);
 	queue->handle(&queue->balloon->core, &buffer);
-	if (queue == &queue->balloon->hint && fb_hinting_defer(queue->balloon, elem))
+	if (queue->defer && queue->defer(queue->balloon, elem))
 		return true;
 	virtqueue_push(queue->vq, elem, 0);
 	g_free(elem);
 	return true;
 }
 
-static void fb_queue_run(FbQueue *queue)
+void fb_queue_run(FbQueue *queue)
 {
 	int64_t deadline_ns = get_clock() + FB_QUEUE_BUDGET_NS;
 	unsigned int handled = 0;
 	bool more = true;
 
 	while (handled < FB_QUEUE_BUDGET_ELEMS && get_clock() < deadline_ns) {
-		more = fb_queue_handle_one(queue);
+		more = queue->handle_one(queue);
 		if (!more)
 			break;
 		handled++;
@@ -61,8 +61,8 @@ static void fb_queue_run(FbQueue *queue)
 		virtio_notify(VIRTIO_DEVICE(queue->balloon), queue->vq);
 	if (more)
 		qemu_bh_schedule(queue->bh);
-	if (queue == &queue->balloon->hint)
-		fb_hinting_progress(queue->balloon);
+	if (queue->after)
+		queue->after(queue->balloon);
 }
 
 static void fb_queue_bh(void *opaque)
@@ -77,37 +77,27 @@ void fb_queue_drain(FbQueue *queue)
 {
 	unsigned int left = VIRTQUEUE_MAX_SIZE;
 
-	while (fb_queue_runs(queue) && left-- && fb_queue_handle_one(queue))
+	while (fb_queue_runs(queue) && left-- && queue->handle_one(queue))
 		;
 	virtio_notify(VIRTIO_DEVICE(queue->balloon), queue->vq);
 }
 
-static FbQueue *fb_queue_of(FbBalloon *balloon, VirtQueue *vq)
-{
-	FbQueue *queues[] = { &balloon->inflate, &balloon->deflate, &balloon->hint };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(queues); i++) {
-		if (queues[i]->vq == vq)
-			return queues[i];
-	}
-	return &balloon->report;
-}
-
 static void fb_queue_output(VirtIODevice *vdev, VirtQueue *vq)
 {
-	fb_queue_run(fb_queue_of(FB_BALLOON(vdev), vq));
+	fb_queue_run(FB_BALLOON(vdev)->queues[virtio_get_queue_index(vq)]);
 }
 
-void fb_queue_add(FbBalloon *balloon, FbQueue *queue, int size,
+void fb_queue_add(FbBalloon *balloon, FbQueue *queue,
 		  void (*handle)(struct fb_device *, const struct fb_buffer *))
 {
 	DeviceState *dev = DEVICE(balloon);
 
 	queue->balloon = balloon;
 	queue->handle = handle;
-	queue->vq = virtio_add_queue(VIRTIO_DEVICE(balloon), size, fb_queue_output);
+	queue->handle_one = fb_queue_handle_buffer;
+	queue->vq = virtio_add_queue(VIRTIO_DEVICE(balloon), VIRTQUEUE_MAX_SIZE, fb_queue_output);
 	queue->bh = qemu_bh_new_guarded(fb_queue_bh, queue, &dev->mem_reentrancy_guard);
+	balloon->queues[virtio_get_queue_index(queue->vq)] = queue;
 }
 
 void fb_queue_delete(FbQueue *queue)

@@ -19,7 +19,7 @@ BIOS_GPA = 0xffff0000   # ROM
 IOAPIC_GPA = 0xfec00000  # MMIO
 HOLE_GPA = 0xd0000000   # nothing
 
-QUEUES = {"inflate": 0, "deflate": 1, "stats": 2, "hint": 3, "report": 4}
+QUEUES = {"inflate": 0, "deflate": 1, "stats": 2, "hint": 3, "report": 4, "message": 6}
 every_queue = pytest.mark.parametrize("index", QUEUES.values(), ids=QUEUES.keys())
 
 

@@ -106,7 +106,8 @@ def test_counters_are_all_there_and_zero(ours):
     counters = ours.counters()
     assert set(counters) == {"requests", "ranges", "inflated-bytes", "deflated-bytes",
                              "reported-bytes", "discarded-bytes", "discard-failures",
-                             "inhibited-bytes", "hinted-bytes", "stale-hint-bytes", "refused"}
+                             "inhibited-bytes", "failed-bytes", "waiting-bytes", "populated-bytes",
+                             "populate-failures", "hinted-bytes", "stale-hint-bytes", "refused"}
     assert not any(counters.values())
 
 

@@ -15,7 +15,7 @@ F_SG, F_PAGE_BITMAP, F_HINT_LOGGED, F_CTRL_VQ = 50, 51, 52, 53
 
 STANDARD = bits(F_MUST_TELL_HOST, F_STATS_VQ, F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT,
                 F_PAGE_POISON, F_REPORTING)
-EXTENSIONS = bits(F_SG, F_HINT_LOGGED)
+EXTENSIONS = bits(F_SG, F_HINT_LOGGED, F_CTRL_VQ)
 ALL = STANDARD | EXTENSIONS | bits(virtio.F_INDIRECT_DESC)
 
 CONFIG_NUM_PAGES, CONFIG_ACTUAL, CONFIG_CMD_ID, CONFIG_POISON = 0, 4, 8, 12
@@ -63,7 +63,7 @@ class Balloon(VirtioDevice):
 
     def queue_features(self):
         """The feature that each queue belongs to: numbers go to what is offered, in order."""
-        optional = (F_STATS_VQ, F_FREE_PAGE_HINT, F_REPORTING)
+        optional = (F_STATS_VQ, F_FREE_PAGE_HINT, F_REPORTING, F_CTRL_VQ, F_CTRL_VQ)
         return [None, None] + [f for f in optional if self.offered & bits(f)]
 
     @property
@@ -88,6 +88,14 @@ class Balloon(VirtioDevice):
     @property
     def reportq(self):
         return self._queue(F_REPORTING)
+
+    @property
+    def requestq(self):
+        return self._queue(F_CTRL_VQ)
+
+    @property
+    def messageq(self):
+        return self.queues[self.requestq.index + 1]
 
     def num_pages(self):
         return self.transport.config(CONFIG_NUM_PAGES, 4)
