@@ -1,52 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * cmd_set.c - fastballoon set: change the guest's memory through its balloon.
- *
- * The target is given to QEMU at once; the guest's driver then moves towards it. The command
- * looks at the size often at first, since a guest with our driver is there in milliseconds,
- * and more and more seldom up to FB_SET_POLL_MAX_US. It gives up when the guest has come no
- * closer for the time that --timeout gives.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "balloon.h"
-#include "obstacle.h"
-#include "output.h"
-#include "size.h"
+#include "resize.h"
 #include "vm.h"
 
-#define FB_SET_TIMEOUT_S 60
-/* Pauses between looks at the size. */
-#define FB_SET_POLL_MIN_US 1000
-#define FB_SET_POLL_MAX_US 64000
-/* A smaller size is a forgotten unit, and no guest survives it. */
-#define FB_SET_LEAST (UINT64_C(1) << 20)
-
-enum fb_set_option { FB_OPT_TIMEOUT = FB_OPT_OWN, FB_OPT_NO_WAIT };
+enum fb_set_option { FB_OPT_TIMEOUT = FB_OPT_OWN, FB_OPT_NO_WAIT, FB_OPT_BEST_EFFORT };
 
 /**
- * struct fb_set - one change of the guest's memory.
- * @size: what the operator asked for.
- * @timeout_s: how long the guest may make no progress.
+ * struct fb_set - one call.
+ * @resize: the change.
  * @wait: whether to wait for the guest.
- * @memory: the VM's memory, in bytes, as all sizes here.
- * @from: the guest's memory before.
- * @target: what it shall be.
- * @actual: what it is.
- * @start_us: when the target was set.
- * @elapsed_us: time from then to when @actual was read.
  */
 struct fb_set {
-	struct fb_size size;
-	uint64_t timeout_s;
+	struct fb_resize resize;
 	bool wait;
-	uint64_t memory;
-	uint64_t from;
-	uint64_t target;
-	uint64_t actual;
-	uint64_t start_us;
-	uint64_t elapsed_us;
 };
 
 /* Digits are options, so that a size such as -1G is no unknown option. */
@@ -55,23 +25,18 @@ struct fb_set {
 static const struct option fb_set_options[] = {
 	{ "timeout", required_argument, NULL, FB_OPT_TIMEOUT },
 	{ "no-wait", no_argument, NULL, FB_OPT_NO_WAIT },
+	{ "best-effort", no_argument, NULL, FB_OPT_BEST_EFFORT },
 	FB_COMMON_OPTIONS,
 };
-
-static int fb_set_operand(const struct fb_cli *cli, struct fb_set *set, const char *text)
-{
-	if (fb_size_parse(text, &set->size))
-		return fb_usage(cli, "%s is no size such as 512M, 1.5GiB, +256M, -1G or max", text);
-	if (set->size.sign == FB_SIZE_ABSOLUTE && set->size.bytes < FB_SET_LEAST)
-		return fb_usage(cli, "%s is less than 1 MiB; give a unit, such as 512M", text);
-	return FB_EXIT_OK;
-}
 
 static int fb_set_option(const struct fb_cli *cli, struct fb_set *set, int c)
 {
 	if (c == FB_OPT_TIMEOUT)
-		return fb_option_seconds(cli, "--timeout", 1, &set->timeout_s);
-	set->wait = false;
+		return fb_option_seconds(cli, "--timeout", 1, &set->resize.timeout_s);
+	if (c == FB_OPT_NO_WAIT)
+		set->wait = false;
+	else
+		set->resize.best_effort = true;
 	return FB_EXIT_OK;
 }
 
@@ -101,163 +66,87 @@ static bool fb_set_parse(struct fb_cli *cli, struct fb_set *set, int argc, char 
 	else
 		cli->status = fb_no_operands(cli, argc, argv);
 	if (!cli->status)
-		cli->status = fb_set_operand(cli, set, operand);
+		cli->status = fb_resize_operand(cli, &set->resize, operand);
 	return !cli->status;
 }
 
-static json_object *fb_set_result(const struct fb_set *set)
-{
-	json_object *result = json_object_new_object();
-
-	fb_json_add_u64(result, "from-bytes", set->from);
-	fb_json_add_u64(result, "target-bytes", set->target);
-	fb_json_add_u64(result, "actual-bytes", set->actual);
-	fb_json_add_bool(result, "reached", set->actual == set->target);
-	fb_json_add_ms(result, "elapsed-ms", set->elapsed_us);
-	return result;
-}
-
-/* Works out the target from the sizes in force; returns the exit status. */
-static int fb_set_resolve(const struct fb_cli *cli, struct fb_qmp *qmp, struct fb_set *set)
-{
-	char asked[FB_TEXT_MAX], memory[FB_TEXT_MAX], now[FB_TEXT_MAX];
-	int rc;
-
-	if (fb_vm_memory(qmp, &set->memory) || fb_balloon_actual(qmp, &set->from))
-		return fb_fail_qmp(cli, qmp);
-	fb_size_format(set->memory, memory);
-	fb_size_format(set->from, now);
-	rc = fb_size_resolve(&set->size, set->from, set->memory, &set->target);
-	if (rc || set->target < FB_SET_LEAST)
-		return fb_fail(cli, NULL, "take away less",
-			       "the guest has %s now, too little to take %s away", now,
-			       fb_size_format(set->size.bytes, asked));
-	if (set->target > set->memory)
-		return fb_fail(cli, NULL, "ask for that or less; max stands for all of it",
-			       "%s is more than the VM's memory of %s",
-			       fb_size_format(set->target, asked), memory);
-	set->target = (set->target + FB_BALLOON_PAGE - 1) & ~(FB_BALLOON_PAGE - 1);
-	set->actual = set->from;
-	return FB_EXIT_OK;
-}
-
-static uint64_t fb_set_distance(const struct fb_set *set)
-{
-	return set->actual > set->target ? set->actual - set->target : set->target - set->actual;
-}
-
-static void fb_set_draw(const struct fb_set *set, struct fb_progress *progress)
-{
-	char from[FB_TEXT_MAX], target[FB_TEXT_MAX], actual[FB_TEXT_MAX], elapsed[FB_TEXT_MAX];
-
-	fb_progress_draw(progress, "%s -> %s: %s after %s", fb_size_format(set->from, from),
-			 fb_size_format(set->target, target), fb_size_format(set->actual, actual),
-			 fb_time_format(set->elapsed_us, elapsed));
-}
-
-static int fb_set_look(struct fb_qmp *qmp, struct fb_set *set)
-{
-	int rc = fb_balloon_actual(qmp, &set->actual);
-
-	set->elapsed_us = fb_now_us() - set->start_us;
-	return rc;
-}
-
-/* Waits until the target is reached, progress ends or a signal comes; 0 or a negative errno. */
-static int fb_set_wait(struct fb_qmp *qmp, struct fb_set *set, struct fb_progress *progress)
-{
-	uint64_t best = UINT64_MAX, best_us = 0, pause_us = FB_SET_POLL_MIN_US;
-	int rc;
-
-	for (;;) {
-		rc = fb_set_look(qmp, set);
-		if (rc)
-			return rc;
-		if (fb_set_distance(set) < best) {
-			best = fb_set_distance(set);
-			best_us = set->elapsed_us;
-		}
-		if (!best || qmp->interrupts ||
-		    set->elapsed_us - best_us >= set->timeout_s * 1000000)
-			return 0;
-		fb_set_draw(set, progress);
-		/* The event only ends a pause: what it tells may be older than a query. */
-		rc = fb_qmp_pause(qmp, (unsigned int)(pause_us / 1000), "BALLOON_CHANGE");
-		if (rc)
-			return rc;
-		pause_us += pause_us / 4 < 1000 ? 1000 : pause_us / 4;
-		if (pause_us > FB_SET_POLL_MAX_US)
-			pause_us = FB_SET_POLL_MAX_US;
-	}
-}
-
-static const char *fb_set_stall_remedy(const struct fb_set *set)
-{
-	if (set->actual > set->target)
-		return "the guest has no more memory to give: free some in it, or ask for a "
-		       "larger size";
-	return "the guest takes no more memory back: see its kernel log";
-}
-
-static int fb_set_stalled(const struct fb_cli *cli, struct fb_qmp *qmp,
-			  const struct fb_balloon *balloon, const struct fb_set *set)
+/* The guest is not at the target, and that is a failure. */
+static int fb_set_short(const struct fb_cli *cli, struct fb_qmp *qmp,
+			const struct fb_balloon *balloon, const struct fb_resize *resize)
 {
 	char actual[FB_TEXT_MAX], target[FB_TEXT_MAX], elapsed[FB_TEXT_MAX];
-	struct fb_obstacle obstacle = { .cause = "the guest came no closer",
-					.remedy = fb_set_stall_remedy(set) };
+	struct fb_obstacle obstacle;
 
-	fb_size_format(set->actual, actual);
-	fb_size_format(set->target, target);
-	fb_time_format(set->elapsed_us, elapsed);
-	if (qmp->interrupts)
-		return fb_fail(cli, fb_set_result(set),
+	fb_size_format(resize->actual, actual);
+	fb_size_format(resize->target, target);
+	fb_time_format(resize->elapsed_us, elapsed);
+	if (resize->end == FB_RESIZE_INTERRUPTED)
+		return fb_fail(cli, fb_resize_result(resize),
 			       "the target stays: give another size to stop the guest",
 			       "interrupted at %s of %s after %s", actual, target, elapsed);
-	fb_obstacle_find(qmp, balloon, &obstacle);
-	return fb_fail(cli, fb_set_result(set), obstacle.remedy,
+	if (resize->end == FB_RESIZE_OVERTAKEN)
+		return fb_fail(cli, fb_resize_result(resize), "see that one of you sets the size",
+			       "overtaken at %s of %s by another client's target or request",
+			       actual, target);
+	fb_resize_explain(qmp, balloon, resize, &obstacle);
+	return fb_fail(cli, fb_resize_result(resize), obstacle.remedy,
 		       "stalled at %s, target %s, after %s: %s", actual, target, elapsed,
 		       obstacle.cause);
 }
 
-static int fb_set_report(const struct fb_cli *cli, const struct fb_set *set)
+static void fb_set_say(const struct fb_cli *cli, struct fb_qmp *qmp,
+		       const struct fb_balloon *balloon, const struct fb_resize *resize)
 {
 	char from[FB_TEXT_MAX], target[FB_TEXT_MAX], actual[FB_TEXT_MAX], elapsed[FB_TEXT_MAX];
+	struct fb_obstacle obstacle;
 
-	fb_size_format(set->from, from);
-	fb_size_format(set->target, target);
-	fb_size_format(set->actual, actual);
-	fb_time_format(set->elapsed_us, elapsed);
-	if (set->actual == set->target)
+	fb_size_format(resize->from, from);
+	fb_size_format(resize->target, target);
+	fb_size_format(resize->actual, actual);
+	fb_time_format(resize->elapsed_us, elapsed);
+	if (resize->actual == resize->target) {
 		fb_say(cli, "guest memory %s -> %s in %s", from, actual, elapsed);
+		return;
+	}
+	fb_resize_explain(qmp, balloon, resize, &obstacle);
+	fb_say(cli, "guest memory %s -> %s in %s; %s was asked for: %s", from, actual, elapsed,
+	       target, obstacle.cause);
+}
+
+static int fb_set_report(const struct fb_cli *cli, struct fb_qmp *qmp,
+			 const struct fb_balloon *balloon, const struct fb_set *set)
+{
+	const struct fb_resize *resize = &set->resize;
+	char target[FB_TEXT_MAX], actual[FB_TEXT_MAX];
+
+	if (!set->wait && resize->actual != resize->target)
+		fb_say(cli, "target %s set; guest memory is %s now",
+		       fb_size_format(resize->target, target),
+		       fb_size_format(resize->actual, actual));
+	else if (resize->end == FB_RESIZE_REACHED || resize->end == FB_RESIZE_SETTLED)
+		fb_set_say(cli, qmp, balloon, resize);
 	else
-		fb_say(cli, "target %s set; guest memory is %s now", target, actual);
-	return fb_result(cli, fb_set_result(set));
+		return fb_set_short(cli, qmp, balloon, resize);
+	return fb_result(cli, fb_resize_result(resize));
 }
 
 static int fb_set_change(const struct fb_cli *cli, struct fb_qmp *qmp,
 			 const struct fb_balloon *balloon, struct fb_set *set)
 {
-	json_object *arguments = json_object_new_object();
 	struct fb_progress progress;
 	int rc;
 
-	fb_json_add_u64(arguments, "value", set->target);
 	fb_progress_init(cli, &progress);
-	set->start_us = fb_now_us();
-	rc = fb_qmp_call(qmp, "balloon", arguments, NULL);
-	if (!rc)
-		rc = set->wait ? fb_set_wait(qmp, set, &progress) : fb_set_look(qmp, set);
+	rc = fb_resize_begin(qmp, balloon, &set->resize);
+	if (!rc && set->wait)
+		rc = fb_resize_wait(qmp, balloon, &set->resize, &progress);
 	fb_progress_clear(&progress);
-	if (rc)
-		return fb_fail_qmp(cli, qmp);
-	if (set->wait && set->actual != set->target)
-		return fb_set_stalled(cli, qmp, balloon, set);
-	return fb_set_report(cli, set);
+	return rc ? fb_fail_qmp(cli, qmp) : fb_set_report(cli, qmp, balloon, set);
 }
 
 static int fb_set_run(struct fb_cli *cli, int argc, char **argv)
 {
-	struct fb_set set = { .timeout_s = FB_SET_TIMEOUT_S, .wait = true };
+	struct fb_set set = { .wait = true };
 	struct fb_balloon balloon;
 	struct fb_qmp qmp;
 	int status;
@@ -269,7 +158,7 @@ static int fb_set_run(struct fb_cli *cli, int argc, char **argv)
 		return status;
 	status = fb_balloon_require(cli, &qmp, &balloon);
 	if (!status)
-		status = fb_set_resolve(cli, &qmp, &set);
+		status = fb_resize_resolve(cli, &qmp, &set.resize);
 	if (!status && fb_qmp_catch_signals(&qmp))
 		status = fb_fail_qmp(cli, &qmp);
 	if (!status)
@@ -286,8 +175,9 @@ const struct fb_command fb_command_set = {
 	.options = "SIZE is the memory that the guest shall have: bytes or with a unit (512M, "
 		   "1.5GiB),\n"
 		   "more or less than now (+256M, -1G), or max.\n\n"
+		   "  --best-effort         be content with the size that the guest can reach\n"
 		   "  --timeout SEC         give up when the guest comes no closer for this long;\n"
-		   "                        default: 60\n"
+		   "                        default: 60; with --best-effort 10\n"
 		   "  --no-wait             set the target and leave\n",
 	.run = fb_set_run,
 };

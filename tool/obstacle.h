@@ -13,7 +13,7 @@
  * @remedy: what the operator can do about it.
  */
 struct fb_obstacle {
-	char cause[128];
+	char cause[192];
 	const char *remedy;
 };
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """fastballoon set."""
-import os
-import pty
 import signal
 import time
 
 import pytest
 
-from vm import MIB, Played
+from vm import MIB, Played, terminal_output
 
 
 def sizes(*mib):
@@ -109,22 +107,6 @@ def test_interrupt(start, stock):
     _, error = process.communicate(timeout=5)
     assert process.returncode == 1
     assert "interrupted at 256 MiB of 128 MiB" in error and "the target stays" in error
-
-
-def terminal_output(start, *arguments, socket):
-    """What a run writes to a terminal on standard error."""
-    ours, theirs = pty.openpty()
-    process = start(*arguments, socket=socket, stderr=theirs)
-    os.close(theirs)
-    process.wait(10)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:
-        pass
-    os.close(ours)
-    return shown.decode()
 
 
 def test_progress_on_a_terminal_only(start, run, peer):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """QEMU without a guest, for the tool to talk to, and a peer that answers as a test says."""
 import json
+import os
 import pathlib
+import pty
 import socket
 import subprocess
 import sys
@@ -182,3 +184,19 @@ def send(stream, message):
     """One message as a line."""
     stream.write(json.dumps(message) + "\r\n")
     stream.flush()
+
+
+def terminal_output(start, *arguments, socket):
+    """What a run writes to a terminal on standard error."""
+    ours, theirs = pty.openpty()
+    process = start(*arguments, socket=socket, stderr=theirs)
+    os.close(theirs)
+    process.wait(10)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        pass
+    os.close(ours)
+    return shown.decode()
