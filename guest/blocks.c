@@ -91,8 +91,13 @@ int fb_batch_send(struct fb_queue *q, struct fb_batch *batch)
 	return fb_queue_send(q);
 }
 
-/* Linux's own balloon hides pages from MemTotal unless they come back by themselves. */
-static bool fb_adjusts_managed(struct fb_balloon *fb)
+/**
+ * fb_adjusts_managed() - whether ballooned pages are no part of MemTotal.
+ * @fb: the balloon.
+ *
+ * Linux's own balloon hides pages unless they come back by themselves.
+ */
+bool fb_adjusts_managed(struct fb_balloon *fb)
 {
 	return !virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
 }
@@ -175,6 +180,18 @@ void fb_blocks_init(struct fb_blocks *blocks)
 unsigned long fb_blocks_pages(const struct fb_blocks *blocks)
 {
 	return READ_ONCE(blocks->nr_pages);
+}
+
+/**
+ * fb_blocks_account() - let the balloon's size count pages that are not in its lists.
+ * @blocks: the balloon.
+ * @pages: how many more; negative for fewer.
+ */
+void fb_blocks_account(struct fb_blocks *blocks, long pages)
+{
+	mutex_lock(&blocks->lock);
+	WRITE_ONCE(blocks->nr_pages, blocks->nr_pages + pages);
+	mutex_unlock(&blocks->lock);
 }
 
 static void fb_blocks_put_locked(struct fb_blocks *blocks, struct fb_batch *batch)

@@ -36,7 +36,7 @@ struct fb_batch {
  * struct fb_blocks - the blocks in the balloon, which are PageOffline.
  * @lock: protects the other fields. Nothing is allocated, and no device waited for, under it.
  * @by_order: first pages of the blocks of each order.
- * @nr_pages: pages in all of them; may be read without the lock.
+ * @nr_pages: pages in all of them, and those of movable.c; may be read without the lock.
  * @nr_blocks: their number.
  */
 struct fb_blocks {
@@ -58,11 +58,13 @@ void fb_batch_sort(struct fb_batch *batch);
 int fb_batch_send(struct fb_queue *q, struct fb_batch *batch);
 void fb_batch_free(struct fb_batch *batch);
 void fb_batch_mark(struct fb_balloon *fb, struct fb_batch *batch);
+bool fb_adjusts_managed(struct fb_balloon *fb);
 void fb_batch_unmark(struct fb_balloon *fb, struct fb_batch *batch);
 void fb_block_split(struct page *page, unsigned int order, unsigned long keep_pages,
 		    struct fb_batch *kept, struct fb_batch *rest);
 
 void fb_blocks_init(struct fb_blocks *blocks);
+void fb_blocks_account(struct fb_blocks *blocks, long pages);
 unsigned long fb_blocks_pages(const struct fb_blocks *blocks);
 void fb_blocks_put(struct fb_blocks *blocks, struct fb_batch *batch);
 void fb_blocks_take(struct fb_blocks *blocks, struct fb_batch *batch, unsigned long want_pages,

@@ -11,6 +11,7 @@
 /* name: as shown. Sums count since probe; those ending in _max or _last are no sums. */
 #define FB_COUNTERS(x)                                                                             \
 	x(inflated_pages) x(deflated_pages) x(oom_deflated_pages) x(reported_pages)                \
+	x(migrated_pages)                                                                          \
 	x(hinted_pages) x(buffers) x(ranges) x(kicks) x(slow_waits) x(queue_full)                  \
 	x(buddy_blocks) x(alloc_blocks) x(split_blocks) x(alloc_failures) x(inflate_stalls)        \
 	x(zone_lock_ns_max) x(stats_requests) x(oom_events)                                        \

@@ -25,9 +25,10 @@ static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "pages %lu\n", fb_blocks_pages(&fb->blocks));
 	seq_printf(m, "target_pages %lu\n", READ_ONCE(fb->target_pages));
 	seq_printf(m, "blocks %lu\n", READ_ONCE(fb->blocks.nr_blocks));
+	seq_printf(m, "movable_pages %lu\n", fb_movable_pages(fb));
 	seq_printf(m, "unacked_pages %lu\n", READ_ONCE(fb->unacked.nr_pages));
 	seq_printf(m, "stall %s\n", READ_ONCE(fb->stall));
-	seq_printf(m, "source %s\n", fb->source == FB_SOURCE_BUDDY ? "buddy" : "alloc");
+	seq_printf(m, "source %s\n", fb_source_name(fb));
 	seq_printf(m, "source_reason %s\n", fb->source_reason);
 	seq_printf(m, "transport %s\n", fb_transport_name(fb));
 	seq_printf(m, "hint_mode %s\n", fb_hint_mode_name(fb));

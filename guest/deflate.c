@@ -14,10 +14,14 @@
 /* Blocks in a batch; it bounds the work between two looks at the target. */
 #define FB_DEFLATE_BLOCKS 1024
 
+/* How often, about a millisecond apart, pages in the middle of a migration are waited for. */
+#define FB_MIGRATION_TRIES 1000
+
 /* How long an allocation in distress waits for another deflation to finish. */
 #define FB_OOM_LOCK_TRIES_MS 100
 
-static bool fb_must_tell(struct fb_balloon *fb)
+/** fb_deflate_must_tell() - whether pages are the guest's only when the device has answered. */
+bool fb_deflate_must_tell(struct fb_balloon *fb)
 {
 	return fb->announces_deflate &&
 	       virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
@@ -47,7 +51,7 @@ static int fb_deflate_batch(struct fb_balloon *fb, struct fb_batch *batch)
 
 	lockdep_assert_held(&fb->deflate.lock);
 	err = fb_deflate_announce(fb, batch);
-	if (fb_must_tell(fb)) {
+	if (fb_deflate_must_tell(fb)) {
 		if (!err)
 			err = fb_queue_flush(&fb->deflate);
 		if (err && !fb_dead(fb)) {
@@ -62,16 +66,38 @@ static int fb_deflate_batch(struct fb_balloon *fb, struct fb_batch *batch)
 	return 0;
 }
 
+static void fb_deflate_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages)
+{
+	fb_batch_init(batch);
+	fb_blocks_take(&fb->blocks, batch, want_pages, FB_DEFLATE_BLOCKS);
+	if (fb_movable_pages(fb))
+		fb_movable_take(fb, batch, want_pages, FB_DEFLATE_BLOCKS);
+}
+
 static int fb_deflate_some(struct fb_balloon *fb, unsigned long want_pages)
 {
 	struct fb_batch batch;
 	int err;
 
-	fb_batch_init(&batch);
 	mutex_lock(&fb->deflate.lock);
-	fb_blocks_take(&fb->blocks, &batch, want_pages, FB_DEFLATE_BLOCKS);
+	fb_deflate_take(fb, &batch, want_pages);
 	err = batch.nr_blocks ? fb_deflate_batch(fb, &batch) : -ENOENT;
 	mutex_unlock(&fb->deflate.lock);
+	return err;
+}
+
+/* All pages left are being migrated: let the device know of those that have been, and wait. */
+static int fb_deflate_wait_migration(struct fb_balloon *fb, unsigned int *tries)
+{
+	int err;
+
+	if (!fb_movable_pages(fb))
+		return -ENOENT;
+	if (++*tries > FB_MIGRATION_TRIES)
+		return -EAGAIN;
+	err = fb_movable_settle(fb);
+	if (!err)
+		usleep_range(500, 1500);
 	return err;
 }
 
@@ -80,13 +106,15 @@ static int fb_deflate_some(struct fb_balloon *fb, unsigned long want_pages)
  * @fb: the balloon.
  * @want_pages: how many; sleeps until they are given back or the balloon is empty.
  *
- * Return: 0, or an error of fb_queue_wait() where the device must be told and does not answer.
+ * Return: 0; -EAGAIN where the pages left are being migrated for long; an error of
+ * fb_queue_wait() where the device must be told and does not answer.
  */
 int fb_deflate(struct fb_balloon *fb, unsigned long want_pages)
 {
 	unsigned long start_pages = fb_blocks_pages(&fb->blocks);
 	unsigned long end_pages = start_pages - min(start_pages, want_pages);
 	u64 start_us = fb_now_us();
+	unsigned int tries = 0;
 	int err = 0;
 
 	while (!err) {
@@ -95,6 +123,8 @@ int fb_deflate(struct fb_balloon *fb, unsigned long want_pages)
 		if (now_pages <= end_pages)
 			break;
 		err = fb_deflate_some(fb, now_pages - end_pages);
+		if (err == -ENOENT)
+			err = fb_deflate_wait_migration(fb, &tries);
 		fb_size_progress(fb);
 		cond_resched();
 	}
@@ -131,8 +161,7 @@ unsigned long fb_deflate_for_oom(struct fb_balloon *fb, unsigned long want_pages
 		struct fb_batch batch;
 		unsigned long pages;
 
-		fb_batch_init(&batch);
-		fb_blocks_take(&fb->blocks, &batch, want_pages - freed_pages, FB_DEFLATE_BLOCKS);
+		fb_deflate_take(fb, &batch, want_pages - freed_pages);
 		pages = batch.nr_pages;
 		if (!pages || fb_deflate_batch(fb, &batch))
 			break;
@@ -148,6 +177,12 @@ unsigned long fb_deflate_for_oom(struct fb_balloon *fb, unsigned long want_pages
  */
 void fb_deflate_after_reset(struct fb_balloon *fb)
 {
-	fb_deflate(fb, fb_blocks_pages(&fb->blocks));
+	int err;
+
+	/* The kernel gives back what it has isolated; it must not find the driver gone then. */
+	do {
+		err = fb_deflate(fb, fb_blocks_pages(&fb->blocks));
+	} while (err == -EAGAIN);
+	fb_movable_settle(fb);
 	fb_deflate_release(fb, &fb->unacked);
 }

@@ -7,6 +7,7 @@
 
 struct fb_balloon;
 
+bool fb_deflate_must_tell(struct fb_balloon *fb);
 int fb_deflate(struct fb_balloon *fb, unsigned long want_pages);
 unsigned long fb_deflate_for_oom(struct fb_balloon *fb, unsigned long want_pages);
 void fb_deflate_after_reset(struct fb_balloon *fb);

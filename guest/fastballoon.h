@@ -4,6 +4,8 @@
  *
  * Who runs, and what orders them:
  * - The size worker inflates and deflates. It alone inflates.
+ * - Migrations exchange pages of the balloon, in any task's context; they wait for nothing. The
+ *   movable worker tells the device of it.
  * - The OOM notifier deflates, in any task's context; it waits for a bounded time only.
  * - The hint worker answers a migration's command ids, on a workqueue of its own.
  * - The stats worker refills the statistics buffer.
@@ -11,9 +13,12 @@
  * - Virtqueue and configuration callbacks (interrupts) only wake the others.
  *
  * Locks, outermost first:
+ * - fb->movable.lock (mutex): one at a time tells the device of migrations.
  * - A queue's lock (mutex), held while the device is waited for. Nobody holds two of them.
  * - fb->actual_lock (mutex): order of writes of "actual".
  * - fb->blocks.lock (mutex): the balloon's contents. Nothing is waited for under it.
+ * - A ballooned page's lock; where it is taken under a queue's lock it is only tried.
+ * - fb->movable.info.pages_lock (spinlock, interrupts off).
  * - fb->hint.acked_lock (spinlock).
  * - fb->stop_lock (spinlock, interrupts off): no work is queued once fb->stopping is set.
  * - zone->lock (spinlock, interrupts off), which only buddy.c, walk.c and hint_hold.c take. No
@@ -46,6 +51,7 @@
 #include "deflate.h"
 #include "hint.h"
 #include "inflate.h"
+#include "movable.h"
 #include "oom.h"
 #include "params.h"
 #include "queue.h"
@@ -76,6 +82,7 @@
  * @transport: how pages are sent.
  * @announces_deflate: the device is told of pages that leave the balloon.
  * @blocks: the balloon.
+ * @movable: that part of the balloon which the kernel may migrate.
  * @unacked: marked pages that cannot be freed before a reset; size worker or @deflate.lock.
  * @source: where pages come from.
  * @source_reason: why from there.
@@ -117,6 +124,7 @@ struct fb_balloon {
 	bool announces_deflate;
 
 	struct fb_blocks blocks;
+	struct fb_movable movable;
 	struct fb_batch unacked;
 	enum fb_source source;
 	const char *source_reason;

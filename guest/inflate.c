@@ -45,7 +45,10 @@ static void fb_inflate_commit(struct fb_balloon *fb, struct fb_batch *batch, int
 	}
 	fb_count(&fb->counters, FB_C_inflated_pages, batch->nr_pages);
 	count_vm_events(BALLOON_INFLATE, batch->nr_pages);
-	fb_blocks_put(&fb->blocks, batch);
+	if (fb->source == FB_SOURCE_CONSERVATIVE)
+		fb_movable_put(fb, batch);
+	else
+		fb_blocks_put(&fb->blocks, batch);
 }
 
 static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
@@ -59,6 +62,12 @@ static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
 	fb_count(&fb->counters, FB_C_inflate_take_us_last, fb_now_us() - start_us);
 	if (!batch.nr_blocks)
 		return -EAGAIN;
+	/* A page may have left the balloon unannounced and be in the batch: see movable.c. */
+	err = fb_movable_settle(fb);
+	if (err) {
+		fb_batch_free(&batch);
+		return err;
+	}
 	err = fb_inflate_batch(fb, &batch);
 	fb_inflate_commit(fb, &batch, err);
 	return err;

@@ -167,6 +167,7 @@ static void fb_quiesce(struct fb_balloon *fb)
 	fb_forbid_work(fb);
 	fb_settle_reports(fb);
 	cancel_delayed_work_sync(&fb->size_work);
+	cancel_work_sync(&fb->movable.work);
 	cancel_work_sync(&fb->stats.work);
 	cancel_work_sync(&fb->hint.work);
 	fb_oom_stop(fb);
@@ -234,6 +235,7 @@ static int fb_probe(struct virtio_device *vdev)
 	init_waitqueue_head(&fb->acked);
 	fb_blocks_init(&fb->blocks);
 	fb_batch_init(&fb->unacked);
+	fb_movable_init(fb);
 	fb_size_init(fb);
 	fb_stats_init(fb);
 	fb->wq = alloc_workqueue("fastballoon", WQ_FREEZABLE | WQ_UNBOUND, 0);

@@ -85,11 +85,12 @@ static const struct kernel_param_ops fb_bounded_ops = {
 	.get = fb_bounded_get,
 };
 
-static const char *const fb_source_names[] = { "auto", "buddy", "alloc", NULL };
+static const char *const fb_source_names[] = { "auto", "buddy", "alloc", "conservative", NULL };
 static struct fb_choice fb_source_choice = { .names = fb_source_names };
 module_param_cb(page_source, &fb_choice_ops, &fb_source_choice, 0444);
 MODULE_PARM_DESC(page_source, "where pages come from: auto (default), buddy (taken off the free "
-			      "lists, where that is safe) or alloc (allocated)");
+			      "lists, where that is safe), alloc (allocated) or conservative "
+			      "(allocated one by one, so that compaction can move each)");
 
 static const char *const fb_transport_names[] = { "auto", "sg", "report", "pfn", NULL };
 static struct fb_choice fb_transport_choice = { .names = fb_transport_names };

@@ -5,6 +5,7 @@
  * Free memory comes off the buddy lists. When they have nothing to spare, small requests to
  * the allocator let reclaim drop page cache, and what it frees comes off the lists again.
  * Where the lists may not be touched, the allocator serves all requests, large orders first.
+ * The conservative source allocates single pages that the kernel may migrate (movable.c).
  *
  * The allocator would let the balloon dig into the reserves that keep the guest alive. So
  * nothing is allocated once the guest has neither available memory nor room in swap: the
@@ -33,15 +34,27 @@ void fb_source_choose(struct fb_balloon *fb)
 
 	fb->source = FB_SOURCE_BUDDY;
 	fb->source_reason = "best available";
-	if (fb_param_source() == FB_SOURCE_ALLOC) {
-		fb->source = FB_SOURCE_ALLOC;
-		fb->source_reason = "page_source=alloc";
+	if (fb_param_source() == FB_SOURCE_ALLOC || fb_param_source() == FB_SOURCE_CONSERVATIVE) {
+		fb->source = fb_param_source();
+		fb->source_reason = "page_source asks for it";
+		if (fb->source == FB_SOURCE_CONSERVATIVE && !IS_ENABLED(CONFIG_BALLOON_COMPACTION))
+			dev_notice(&fb->vdev->dev,
+				   "the kernel is built without balloon compaction: it cannot "
+				   "move ballooned pages\n");
 	} else if (refusal) {
 		fb->source = FB_SOURCE_ALLOC;
 		fb->source_reason = refusal;
 		dev_notice(&fb->vdev->dev,
 			   "pages are allocated, not taken off the free lists: %s\n", refusal);
 	}
+}
+
+/** fb_source_name() - the source in use, as the parameter names it. */
+const char *fb_source_name(const struct fb_balloon *fb)
+{
+	static const char *const names[] = { "auto", "buddy", "alloc", "conservative" };
+
+	return names[fb->source];
 }
 
 /**
@@ -71,7 +84,8 @@ static bool fb_source_can_spare(unsigned int order)
 static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 				 unsigned long want_pages, unsigned int max_blocks)
 {
-	unsigned int order = FB_TOP_ORDER, spare_blocks = 0;
+	bool movable = fb->source == FB_SOURCE_CONSERVATIVE;
+	unsigned int order = movable ? 0 : FB_TOP_ORDER, spare_blocks = 0;
 
 	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks) {
 		struct page *page = NULL;
@@ -80,7 +94,7 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 		if (!spare_blocks && fb_source_can_spare(order))
 			spare_blocks = FB_RESERVE_CHECK_BLOCKS;
 		if (spare_blocks)
-			page = fb_source_alloc(order);
+			page = movable ? fb_movable_alloc() : fb_source_alloc(order);
 		if (page) {
 			spare_blocks--;
 			fb_batch_add(batch, page, order);
@@ -114,7 +128,7 @@ void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long
 	unsigned long more_pages;
 	bool ok;
 
-	if (fb->source == FB_SOURCE_ALLOC) {
+	if (fb->source != FB_SOURCE_BUDDY) {
 		fb_source_take_alloc(fb, batch, want_pages, max_blocks);
 		return;
 	}

@@ -9,9 +9,10 @@ struct fb_balloon;
 struct fb_batch;
 struct page;
 
-enum fb_source { FB_SOURCE_AUTO, FB_SOURCE_BUDDY, FB_SOURCE_ALLOC };
+enum fb_source { FB_SOURCE_AUTO, FB_SOURCE_BUDDY, FB_SOURCE_ALLOC, FB_SOURCE_CONSERVATIVE };
 
 void fb_source_choose(struct fb_balloon *fb);
+const char *fb_source_name(const struct fb_balloon *fb);
 void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks);
 struct page *fb_source_alloc(unsigned int order);

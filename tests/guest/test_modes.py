@@ -13,6 +13,7 @@ PINNED = [
     (OURS_ON_OURS, "transport=pfn"),
     (OURS_ON_OURS, "page_source=alloc"),
     (OURS_ON_OURS, "transport=pfn page_source=alloc"),
+    (OURS_ON_OURS, "page_source=conservative"),
     (OURS_ON_STOCK, "transport=pfn"),
     (OURS_ON_STOCK, "page_source=alloc"),
 ]
