@@ -27,7 +27,8 @@ INSTALL_PARTS :=
 # The fragments need what make deps prepares.
 ifneq ($(wildcard $(B)/deps.stamp),)
 include device/device.mk guest/guest.mk qemu/qemu.mk tool/tool.mk
-include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/model/model.mk tests/xbitmap/xbitmap.mk
+include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/model/model.mk tests/xbitmap/xbitmap.mk \
+	tests/driver/driver.mk
 include tests/guest/guest-tests.mk tests/qtest/qtest.mk
 include bench/bench.mk
 PREPARED := prepared

@@ -12,7 +12,8 @@
 #define FB_COUNTERS(x)                                                                             \
 	x(inflated_pages) x(deflated_pages) x(oom_deflated_pages) x(reported_pages)                \
 	x(migrated_pages)                                                                          \
-	x(hinted_pages) x(buffers) x(ranges) x(kicks) x(slow_waits) x(queue_full)                  \
+	x(hinted_pages) x(buffers) x(ranges) x(bitmap_runs) x(bitmap_records)               \
+	x(bitmap_words) x(kicks) x(slow_waits) x(queue_full)                                       \
 	x(buddy_blocks) x(alloc_blocks) x(split_blocks) x(alloc_failures) x(inflate_stalls)        \
 	x(zone_lock_ns_max) x(stats_requests) x(oom_events)                                        \
 	x(hint_rounds) x(hint_rounds_cut) x(hint_blocks_held) x(hint_held_pages_max)               \

@@ -49,6 +49,7 @@
 #include "counters.h"
 #include "debugfs.h"
 #include "deflate.h"
+#include "encode.h"
 #include "hint.h"
 #include "inflate.h"
 #include "movable.h"

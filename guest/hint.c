@@ -261,6 +261,7 @@ void fb_hint_destroy(struct fb_balloon *fb)
 int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq)
 {
 	struct fb_hint *hint = &fb->hint;
+	const struct fb_encoding how = { .max_ranges = FB_HINT_RANGES };
 	int err;
 
 	if (!vq)
@@ -273,7 +274,7 @@ int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq)
 		if (err)
 			return err;
 	}
-	err = fb_queue_setup(&hint->queue, fb, vq, FB_ENCODING_RANGES, FB_HINT_RANGES);
+	err = fb_queue_setup(&hint->queue, fb, vq, &how);
 	if (err)
 		goto stop_alloc;
 	hint->queue.interrupted = fb_hint_interrupted;

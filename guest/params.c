@@ -92,12 +92,18 @@ MODULE_PARM_DESC(page_source, "where pages come from: auto (default), buddy (tak
 			      "lists, where that is safe), alloc (allocated) or conservative "
 			      "(allocated one by one, so that compaction can move each)");
 
-static const char *const fb_transport_names[] = { "auto", "sg", "report", "pfn", NULL };
+static const char *const fb_transport_names[] = { "auto", "sg", "report", "bitmap", "pfn", NULL };
 static struct fb_choice fb_transport_choice = { .names = fb_transport_names };
 module_param_cb(transport, &fb_choice_ops, &fb_transport_choice, 0444);
 MODULE_PARM_DESC(transport, "how pages are sent to the device: auto (default), sg (ranges on the "
-			    "inflate queue), report (ranges on the reporting queue) or pfn (page "
-			    "frame numbers); one that the device lacks is replaced by the next");
+			    "inflate queue), report (ranges on the reporting queue), bitmap (a "
+			    "bit for each page) or pfn (page frame numbers); one that the device "
+			    "lacks is replaced by the next");
+
+static struct fb_bounded fb_bitmap_run_pages = { .min = 0, .max = 1 << 18, .value = 512 };
+module_param_cb(bitmap_run_pages, &fb_bounded_ops, &fb_bitmap_run_pages, 0444);
+MODULE_PARM_DESC(bitmap_run_pages, "longest run of pages that goes as bits of a bitmap where the "
+				   "device takes ranges too (0 to 262144, default 512; 0: none)");
 
 static bool fb_hints = true;
 module_param_named(hints, fb_hints, bool, 0444);
@@ -129,6 +135,12 @@ enum fb_source fb_param_source(void)
 enum fb_transport fb_param_transport(void)
 {
 	return fb_transport_choice.value;
+}
+
+/** fb_param_bitmap_run_pages() - bitmap_run_pages. */
+unsigned long fb_param_bitmap_run_pages(void)
+{
+	return fb_bitmap_run_pages.value;
 }
 
 /** fb_param_hints() - hints. */

@@ -7,10 +7,19 @@
 
 #include "source.h"
 
-enum fb_transport { FB_TRANSPORT_AUTO, FB_TRANSPORT_SG, FB_TRANSPORT_REPORT, FB_TRANSPORT_PFN };
+/* Up to FB_TRANSPORT_PFN as the parameter names them; FB_TRANSPORT_MIX is SG with bits. */
+enum fb_transport {
+	FB_TRANSPORT_AUTO,
+	FB_TRANSPORT_SG,
+	FB_TRANSPORT_REPORT,
+	FB_TRANSPORT_BITMAP,
+	FB_TRANSPORT_PFN,
+	FB_TRANSPORT_MIX,
+};
 
 enum fb_source fb_param_source(void);
 enum fb_transport fb_param_transport(void);
+unsigned long fb_param_bitmap_run_pages(void);
 bool fb_param_hints(void);
 unsigned int fb_param_hint_min_order(void);
 unsigned int fb_param_hint_hold_mib(void);

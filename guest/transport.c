@@ -2,8 +2,9 @@
 /*
  * transport.c - which queue carries the balloon's pages, and how.
  *
- * Best first: ranges on the inflate queue (F_SG); ranges on the reporting queue, which any
- * device with F_REPORTING discards just like ballooned pages; arrays of page frame numbers.
+ * Best first: ranges on the inflate queue (F_SG), or bits of a page bitmap there for short runs
+ * (F_PAGE_BITMAP); ranges on the reporting queue, which any device with F_REPORTING discards just
+ * like ballooned pages; bits for all runs; arrays of page frame numbers.
  * A device that must keep a poison value in reported pages does not discard them, so the
  * reporting queue is no way then.
  */
@@ -21,15 +22,25 @@ static bool fb_transport_has_report(struct fb_balloon *fb)
 	return virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_REPORTING) && !fb->poison_val;
 }
 
+static bool fb_transport_has_bitmap(struct fb_balloon *fb)
+{
+	return virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_PAGE_BITMAP);
+}
+
 /** fb_transport_choose() - settle fb->transport by parameter and features. */
 void fb_transport_choose(struct fb_balloon *fb)
 {
 	enum fb_transport want = fb_param_transport();
 
-	if (want <= FB_TRANSPORT_SG && fb_transport_has_sg(fb))
+	if (want == FB_TRANSPORT_AUTO && fb_transport_has_sg(fb) && fb_transport_has_bitmap(fb) &&
+	    fb_param_bitmap_run_pages())
+		fb->transport = FB_TRANSPORT_MIX;
+	else if (want <= FB_TRANSPORT_SG && fb_transport_has_sg(fb))
 		fb->transport = FB_TRANSPORT_SG;
 	else if (want <= FB_TRANSPORT_REPORT && fb_transport_has_report(fb))
 		fb->transport = FB_TRANSPORT_REPORT;
+	else if (want <= FB_TRANSPORT_BITMAP && fb_transport_has_bitmap(fb))
+		fb->transport = FB_TRANSPORT_BITMAP;
 	else
 		fb->transport = FB_TRANSPORT_PFN;
 	if (want != FB_TRANSPORT_AUTO && want != fb->transport)
@@ -41,9 +52,29 @@ void fb_transport_choose(struct fb_balloon *fb)
 /** fb_transport_name() - the transport in use, as the parameter names it. */
 const char *fb_transport_name(const struct fb_balloon *fb)
 {
-	static const char *const names[] = { "auto", "sg", "report", "pfn" };
+	static const char *const names[] = { "auto", "sg", "report", "bitmap", "pfn", "sg+bitmap" };
 
 	return names[fb->transport];
+}
+
+/**
+ * fb_transport_encoding() - how to name pages on a queue that is shared with no standard format.
+ * @fb: the balloon.
+ * @transport: FB_TRANSPORT_MIX, FB_TRANSPORT_SG, FB_TRANSPORT_BITMAP or FB_TRANSPORT_PFN.
+ * @max_ranges: most descriptors in a buffer.
+ */
+struct fb_encoding fb_transport_encoding(struct fb_balloon *fb, enum fb_transport transport,
+					 unsigned int max_ranges)
+{
+	struct fb_encoding how = { .has_header = fb_transport_has_bitmap(fb) };
+
+	if (transport == FB_TRANSPORT_SG || transport == FB_TRANSPORT_MIX)
+		how.max_ranges = max_ranges;
+	if (transport == FB_TRANSPORT_BITMAP)
+		how.bits_max_pages = FB_BITS_ALWAYS;
+	else if (transport == FB_TRANSPORT_MIX)
+		how.bits_max_pages = fb_param_bitmap_run_pages();
+	return how;
 }
 
 /**
@@ -58,18 +89,16 @@ const char *fb_transport_name(const struct fb_balloon *fb)
 int fb_transport_setup(struct fb_balloon *fb, struct virtqueue *inflate, struct virtqueue *deflate,
 		       struct virtqueue *report)
 {
-	enum fb_encoding encoding = FB_ENCODING_PFNS;
+	const struct fb_encoding report_how = { .max_ranges = PAGE_REPORTING_CAPACITY };
+	struct fb_encoding how =
+		fb_transport_encoding(fb, fb->transport, VIRTIO_FASTBALLOON_SG_MAX);
 	int err;
 
-	if (fb->transport == FB_TRANSPORT_SG)
-		encoding = FB_ENCODING_RANGES;
-	err = fb_queue_setup(&fb->inflate, fb, inflate, encoding, VIRTIO_FASTBALLOON_SG_MAX);
+	err = fb_queue_setup(&fb->inflate, fb, inflate, &how);
 	if (!err)
-		err = fb_queue_setup(&fb->deflate, fb, deflate, encoding,
-				     VIRTIO_FASTBALLOON_SG_MAX);
+		err = fb_queue_setup(&fb->deflate, fb, deflate, &how);
 	if (!err && report)
-		err = fb_queue_setup(&fb->report, fb, report, FB_ENCODING_RANGES,
-				     PAGE_REPORTING_CAPACITY);
+		err = fb_queue_setup(&fb->report, fb, report, &report_how);
 	fb->announces_deflate = fb->transport != FB_TRANSPORT_REPORT;
 	fb->inflate_via = fb->announces_deflate ? &fb->inflate : &fb->report;
 	return err;

@@ -13,6 +13,7 @@ MIB = 1 << 20
 QEMU_OWN_MIB = 220
 
 F_SG = 50
+F_PAGE_BITMAP = 51
 F_HINT_LOGGED = 52
 
 OURS_ON_OURS = {"driver": "ours", "device": "ours"}

@@ -4,7 +4,7 @@
 import pytest
 
 from harness.guest import DRIVER_NAMES
-from pairs import (ALL_PAIRS, F_HINT_LOGGED, F_SG, MIB, PAGE, PAIRS_OF_OUR_DRIVER,
+from pairs import (ALL_PAIRS, F_HINT_LOGGED, F_PAGE_BITMAP, F_SG, MIB, PAGE, PAIRS_OF_OUR_DRIVER,
                    check_host_has_the_rest, pair_config, pair_name, wait_for)
 
 # Names of the statistics that Linux 6.1 sends, as QEMU names them.
@@ -30,7 +30,7 @@ def guest(pair, shared_guest):
 def test_bind(guest, pair):
     """The driver binds and the features that both sides know are accepted."""
     assert guest.bound_driver() == DRIVER_NAMES[pair["driver"]]
-    device = guest.shell(f"cat /sys/bus/virtio/devices/{guest.virtio_name()}/features")
+    device = guest.virtio_features()
     ours = pair["driver"] == "ours" and pair["device"] == "ours"
     assert device[F_SG] == str(int(ours))
     assert device[F_HINT_LOGGED] == str(int(ours))
@@ -44,7 +44,9 @@ def test_choices(guest, pair):
     stats = guest.driver_stats()
     on_ours = pair["device"] == "ours"
     assert stats["source"] == "buddy", stats["source_reason"]
-    assert stats["transport"] == ("sg" if on_ours else "report")
+    with_bitmaps = guest.virtio_features()[F_PAGE_BITMAP] == "1"
+    sg = "sg+bitmap" if with_bitmaps else "sg"
+    assert stats["transport"] == (sg if on_ours else "report")
     assert stats["hint_mode"] == ("read" if on_ours else "hold"), stats["hint_off_reason"]
 
 

@@ -197,6 +197,10 @@ class Guest:
                                 "[ $(cat $d/device) = 0x0005 ] && basename $d; done; true")
         return lines[0] if lines else None
 
+    def virtio_features(self):
+        """The features that driver and device agreed on, a 0 or 1 for each bit."""
+        return self.shell(f"cat /sys/bus/virtio/devices/{self.virtio_name()}/features")
+
     def driver_stats(self):
         """The counters of our driver, by name; texts stay texts."""
         text = self.read(f"/sys/kernel/debug/virtio_fastballoon/{self.virtio_name()}/stats")
