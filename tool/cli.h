@@ -77,6 +77,7 @@ extern const struct fb_command fb_command_set;
 extern const struct fb_command fb_command_stats;
 extern const struct fb_command fb_command_drop_caches;
 extern const struct fb_command fb_command_compact;
+extern const struct fb_command fb_command_hints;
 extern const struct fb_command fb_command_migrate;
 extern const struct fb_command fb_command_qemu_args;
 

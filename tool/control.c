@@ -5,7 +5,7 @@
  *
  * The device takes a request as the property fastballoon-request and shows what became of the
  * last one of each type in fastballoon-requests; fastballoon-progress is what the driver told
- * last. There is no event for an answer, so it is looked for, ever more seldom.
+ * last. BALLOON_CHANGE comes with answers and progress, among others; it only ends a pause.
  */
 #include "control.h"
 
@@ -235,7 +235,7 @@ int fb_request_wait(struct fb_qmp *qmp, const struct fb_balloon *balloon,
 
 	while (!rc && fb_request_open(request) && !qmp->interrupts &&
 	       request->elapsed_us < limit_us) {
-		rc = fb_qmp_pause(qmp, pause_ms, NULL);
+		rc = fb_qmp_pause(qmp, pause_ms, "BALLOON_CHANGE");
 		if (!rc)
 			rc = fb_request_look(qmp, balloon, request);
 		pause_ms += pause_ms / 2;

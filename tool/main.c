@@ -9,8 +9,8 @@
 #include "cli.h"
 
 static const struct fb_command *const fb_commands[] = {
-	&fb_command_status,  &fb_command_set,     &fb_command_stats,     &fb_command_drop_caches,
-	&fb_command_compact, &fb_command_migrate, &fb_command_qemu_args,
+	&fb_command_status,  &fb_command_set,   &fb_command_stats,   &fb_command_drop_caches,
+	&fb_command_compact, &fb_command_hints, &fb_command_migrate, &fb_command_qemu_args,
 };
 
 #define FB_COMMANDS (sizeof(fb_commands) / sizeof(fb_commands[0]))

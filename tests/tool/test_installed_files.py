@@ -10,7 +10,8 @@ from vm import TOOL, TOP
 
 MAN = TOP / "tool/man/fastballoon.1"
 COMPLETION = TOP / "tool/completion/fastballoon"
-COMMANDS = ["status", "set", "stats", "drop-caches", "compact", "migrate", "qemu-args"]
+COMMANDS = ["status", "set", "stats", "drop-caches", "compact", "hints", "migrate",
+            "qemu-args"]
 
 
 def options_of(run, command):

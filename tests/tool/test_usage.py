@@ -8,7 +8,8 @@ import pytest
 
 from vm import TOOL
 
-COMMANDS = ["status", "set", "stats", "drop-caches", "compact", "migrate", "qemu-args"]
+COMMANDS = ["status", "set", "stats", "drop-caches", "compact", "hints", "migrate",
+            "qemu-args"]
 
 
 def test_version(run):
@@ -54,6 +55,9 @@ def test_help_of_a_command(run, name):
     (["stats", "needless"], "needless argument needless"),
     (["drop-caches", "--timeout", "4294968"], "--timeout 4294968 is more than 4294967 seconds"),
     (["compact", "--pages"], "option --pages is not known"),
+    (["hints", "maybe"], "maybe is none of on, off and held"),
+    (["hints", "on", "off"], "needless argument off"),
+    (["hints", "--min-order", "11"], "--min-order 11 is no number from 0 to 10"),
     (["migrate"], "no URI given"),
     (["migrate", "a", "b"], "needless argument b"),
     (["migrate", "--bandwidth", "0", "exec:x"], "--bandwidth 0 is no size"),
