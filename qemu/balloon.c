@@ -127,12 +127,14 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 	fb_balloon_add_queues(balloon);
 	if (fb_offers(balloon, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
 		fb_hinting_realize(balloon);
+	fb_hole_skip_realize(balloon); /* last, so that it is the first to be notified */
 }
 
 static void fb_balloon_unrealize(DeviceState *dev)
 {
 	FbBalloon *balloon = FB_BALLOON(dev);
 
+	fb_hole_skip_unrealize(balloon);
 	if (balloon->hint.vq)
 		fb_hinting_unrealize(balloon);
 	qemu_remove_balloon_handler(&balloon->core);
@@ -210,6 +212,7 @@ static const VMStateDescription fb_vmstate_device = {
 			&fb_vmstate_hint,
 			&fb_vmstate_poison,
 			&fb_vmstate_ctrlq,
+			&fb_vmstate_hole_skip,
 			NULL,
 		},
 };

@@ -13,6 +13,7 @@
 #include "ctrlq.h"
 #include "fastballoon_device.h"
 #include "hinting.h"
+#include "hole_skip.h"
 #include "queue.h"
 
 #define TYPE_FB_BALLOON "virtio-fastballoon-device"
@@ -47,6 +48,7 @@ struct FbBalloon {
 	FbQueue *queues[FB_QUEUES_MAX]; /* by number; that of the statsq is NULL */
 	FbStatsPoll stats;
 	FbHinting hinting;
+	FbHoleSkip hole_skip;
 
 	/* Properties. */
 	uint64_t offered; /* feature bits chosen by properties */

@@ -236,7 +236,6 @@ void fb_hinting_realize(FbBalloon *balloon)
 	fb_hint_worker_start(&hinting->worker, fb_hinting_worker_done, balloon);
 	hinting->notifier.notify = fb_hinting_notify;
 	precopy_add_notifier(&hinting->notifier);
-	fb_dirty_log_attach();
 }
 
 void fb_hinting_unrealize(FbBalloon *balloon)

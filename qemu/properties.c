@@ -9,8 +9,9 @@ static bool fb_visit_counter(Visitor *v, const char *name, uint64_t value, Error
 	return visit_type_uint64(v, name, &value, errp);
 }
 
-static bool fb_visit_counters(Visitor *v, const struct fb_device *core, Error **errp)
+static bool fb_visit_counters(Visitor *v, const FbBalloon *balloon, Error **errp)
 {
+	const struct fb_device *core = &balloon->core;
 	const struct fb_counters *c = &core->counters;
 	const struct fb_hint *hint = &core->hint;
 	const struct {
@@ -31,6 +32,7 @@ static bool fb_visit_counters(Visitor *v, const struct fb_device *core, Error **
 		{ "populate-failures", c->populate_failures },
 		{ "hinted-bytes", hint->hinted_bytes },
 		{ "stale-hint-bytes", hint->stale_bytes },
+		{ "hole-skipped-bytes", balloon->hole_skip.skipped_bytes },
 		{ "refused", c->refused + hint->refused },
 	};
 	size_t i;
@@ -48,7 +50,7 @@ static void fb_get_counters(Object *obj, Visitor *v, const char *name, void *opa
 
 	if (!visit_start_struct(v, name, NULL, 0, errp))
 		return;
-	fb_visit_counters(v, &balloon->core, errp);
+	fb_visit_counters(v, balloon, errp);
 	visit_end_struct(v, NULL);
 }
 
@@ -67,11 +69,13 @@ void fb_properties_add(FbBalloon *balloon)
 			    NULL);
 	fb_hint_properties_add(balloon);
 	fb_ctrl_properties_add(balloon);
+	fb_hole_properties_add(balloon);
 }
 
 static bool fb_property_is_ours(const char *name)
 {
-	return g_str_has_prefix(name, "fastballoon-") || g_str_has_prefix(name, "guest-stats");
+	return g_str_has_prefix(name, "fastballoon-") || g_str_has_prefix(name, "guest-stats") ||
+	       !strcmp(name, "hole-skip");
 }
 
 void fb_properties_alias(Object *proxy, FbBalloon *balloon)

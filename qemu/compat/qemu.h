@@ -37,6 +37,7 @@
 #include "qemu/timer.h"
 #include "standard-headers/linux/virtio_ids.h"
 #include "sysemu/balloon.h"
+#include "sysemu/hostmem.h"
 #include "sysemu/iothread.h"
 #include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"

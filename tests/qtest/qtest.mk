@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# qtest.mk - BIOS images of the device tests: one parks the vCPU, the others are guests.
+# qtest.mk - BIOS images of the device tests: one parks the vCPU, the others are guests; and
+# libraries that are preloaded into QEMU.
 
 QTEST_DIR := $(B)/tests/qtest
 QTEST_GUESTS := hint_race counter
 
-TESTBINS += $(QTEST_DIR)/park.bin $(QTEST_GUESTS:%=$(QTEST_DIR)/%.bin)
+TESTBINS += $(QTEST_DIR)/park.bin $(QTEST_GUESTS:%=$(QTEST_DIR)/%.bin) $(QTEST_DIR)/looks.so
 
 QTEST_CFLAGS := -m32 -march=i686 -std=gnu11 -Os -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
@@ -28,6 +29,11 @@ $(QTEST_DIR)/%.elf: $(QTEST_DIR)/start.o $(QTEST_DIR)/%.o $(QTEST_DIR)/virtio.o 
 
 $(QTEST_DIR)/%.bin: $(QTEST_DIR)/%.elf
 	objcopy -O binary -j .image $< $@
+
+# These define functions of libc whose declarations differ: open() and open64() are both theirs.
+$(QTEST_DIR)/%.so: tests/qtest/preload/%.c tests/qtest/qtest.mk
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -Wmissing-prototypes,$(CFLAGS_COMMON)) -fPIC -shared -o $@ $< -ldl
 
 -include $(wildcard $(QTEST_DIR)/*.d)
 .SECONDARY: $(QTEST_GUESTS:%=$(QTEST_DIR)/%.elf) $(QTEST_GUESTS:%=$(QTEST_DIR)/%.o) \

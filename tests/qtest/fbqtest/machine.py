@@ -37,10 +37,13 @@ def args(device=OURS, machine="pc", extra=(), accel="tcg", image="park.bin", plu
     """QEMU options for a machine without a guest and one balloon; device None for no balloon.
 
     plugin: arguments of the plugin, which is loaded for devices of ours and where there are any.
+    Hole skip is off where nothing is said: most tests need a migration that takes a while.
     """
     line = ["-accel", accel, "-machine", machine, "-m", str(RAM_MIB),
             "-bios", str(IMAGES / image)]
     if device:
+        if "fastballoon" in device:
+            properties.setdefault("hole_skip", False)
         if "fastballoon" in device or plugin:
             line += plugin_args(**plugin or {})
         if properties.get("free_page_hint") and "iothread" not in properties:
@@ -53,6 +56,9 @@ def args(device=OURS, machine="pc", extra=(), accel="tcg", image="park.bin", plu
     return line + list(extra)
 
 
-def machine_without_guest(*positional, fds=(), **named):
-    """A Qemu that qtest drives; arguments as of args(), fds: descriptors that it inherits."""
-    return Qemu(args(*positional, **named), fds=fds)
+def machine_without_guest(*positional, fds=(), env=None, **named):
+    """A Qemu that qtest drives; arguments as of args().
+
+    fds: descriptors that it inherits; env: variables of its environment.
+    """
+    return Qemu(args(*positional, **named), fds=fds, env=env)

@@ -113,7 +113,7 @@ class Qmp:
 class Qemu:
     """A QEMU process. Use as a context manager: it is dead and reaped at the end."""
 
-    def __init__(self, args, qtest=True, fds=()):
+    def __init__(self, args, qtest=True, fds=(), env=None):
         self.stderr_fd = os.memfd_create("qemu-stderr")
         self.qmp = self.qtest_socket = self.process = None
         ours, theirs = zip(*(socket.socketpair() for _ in range(2 if qtest else 1)))
@@ -125,6 +125,7 @@ class Qemu:
                         "-object", "qtest,id=qtest,chardev=qtest,log=none"]
             self.qtest_socket = LineSocket(ours[1])
         self.command_line = command + list(args)
+        self.env = {**os.environ, **(env or {})}
         try:
             self._start([s.fileno() for s in theirs] + list(fds))
         finally:
@@ -142,7 +143,7 @@ class Qemu:
 
         self.process = subprocess.Popen(self.command_line, stdin=subprocess.DEVNULL,
                                         stdout=self.stderr_fd, stderr=self.stderr_fd,
-                                        pass_fds=fds, preexec_fn=die_with_the_test)
+                                        env=self.env, pass_fds=fds, preexec_fn=die_with_the_test)
 
     def __enter__(self):
         try:

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hole_skip.h - a migration does not send memory that this host never backed.
+ */
+#ifndef FASTBALLOON_QEMU_HOLE_SKIP_H
+#define FASTBALLOON_QEMU_HOLE_SKIP_H
+
+#include "compat/qemu.h"
+
+#include "hole_scan.h"
+
+typedef struct FbBalloon FbBalloon;
+
+/* What became of hole skip in the migration in progress, or the last one. */
+typedef enum FbHoleState {
+	FB_HOLE_IDLE,   /* there was no migration */
+	FB_HOLE_OFF,    /* not used, see off_reason */
+	FB_HOLE_ACTIVE, /* used in the migration in progress */
+	FB_HOLE_DONE,   /* used in the last migration, which has ended */
+} FbHoleState;
+
+/**
+ * struct FbHoleResult - of the migration in progress, or the last one.
+ * @off_reason: why no memory was looked at; NULL if some was.
+ * @method: how it was looked at.
+ * @skipped_bytes: memory without content, taken out of the first round.
+ * @redirtied_bytes: of that, what had got content when it was looked at again.
+ * @scan_us: time for all of it, in microseconds.
+ */
+typedef struct FbHoleResult {
+	FbHoleState state;
+	const char *off_reason;
+	enum fb_hole_method method;
+	uint64_t skipped_bytes;
+	uint64_t redirtied_bytes;
+	uint64_t scan_us;
+} FbHoleResult;
+
+/**
+ * struct FbHoleSkip - what follows a migration and takes holes out of its bitmap.
+ * @notifier: called by the migration.
+ * @enabled: the hole-skip property.
+ * @result: under the BQL.
+ * @skipped_bytes: of all migrations since the device was created.
+ * @names: RAM blocks of which memory was skipped in the migration in progress, each name ended
+ *         by a newline; on the destination, what the source sent. NULL for none.
+ * @names_len: its length.
+ */
+typedef struct FbHoleSkip {
+	NotifierWithReturn notifier;
+	bool enabled;
+	FbHoleResult result;
+	uint64_t skipped_bytes;
+	uint8_t *names;
+	uint32_t names_len;
+} FbHoleSkip;
+
+/** fb_hole_properties_add() - make the properties; hole skip is on. */
+void fb_hole_properties_add(FbBalloon *balloon);
+void fb_hole_skip_realize(FbBalloon *balloon);
+void fb_hole_skip_unrealize(FbBalloon *balloon);
+
+/* A subsection that asks the destination whether the memory skipped is zero over there. */
+extern const VMStateDescription fb_vmstate_hole_skip;
+
+#endif /* FASTBALLOON_QEMU_HOLE_SKIP_H */
