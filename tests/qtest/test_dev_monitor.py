@@ -107,7 +107,8 @@ def test_counters_are_all_there_and_zero(ours):
     assert set(counters) == {"requests", "ranges", "inflated-bytes", "deflated-bytes",
                              "reported-bytes", "discarded-bytes", "discard-failures",
                              "inhibited-bytes", "failed-bytes", "waiting-bytes", "populated-bytes",
-                             "populate-failures", "hinted-bytes", "stale-hint-bytes", "refused"}
+                             "populate-failures", "hinted-bytes", "stale-hint-bytes",
+                             "hole-skipped-bytes", "refused"}
     assert not any(counters.values())
 
 
