@@ -7,6 +7,7 @@ import pytest
 
 from fbqtest import machine, migration, pci, virtio
 from fbqtest.balloon import DATA_GPA, PAGE, PATH, Balloon
+from fbqtest.ctrl import COMPACT, Control
 from fbqtest.qemu import QmpError, wait_for
 from fbqtest.qtest import Qtest
 
@@ -184,6 +185,22 @@ def test_hot_plug_and_unplug_again_and_again(start, device):
             qemu.qmp.command("query-balloon")
     time.sleep(1.1)
     assert qemu.alive()
+
+
+def test_unplug_with_a_request_in_flight(start):
+    qemu = start(None, extra=["-object", "iothread,id=iothread0", *machine.plugin_args()])
+    control = Control(plug(qemu, machine.OURS))
+    control.post(4)
+    control.ask("compact", timeout_ms=300)
+    control.take()
+    control.progress(actual=1)
+    control.progress(actual=2)
+    unplug(control.balloon)
+    time.sleep(0.5)
+    control = Control(plug(qemu, machine.OURS))
+    assert control.asked("compact")["state"] == "none"
+    control.ask("compact")
+    assert control.expect(COMPACT)
 
 
 def test_unplug_with_buffers_queued_and_a_migration_behind_it(start):
