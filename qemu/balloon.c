@@ -240,7 +240,7 @@ static Property fb_balloon_properties[] = {
 			  false),
 	DEFINE_PROP_BIT64("sg", FbBalloon, offered, VIRTIO_FASTBALLOON_F_SG, true),
 	DEFINE_PROP_BIT64("page-bitmap", FbBalloon, offered, VIRTIO_FASTBALLOON_F_PAGE_BITMAP,
-			  false),
+			  true),
 	DEFINE_PROP_BIT64("ctrl-vq", FbBalloon, offered, VIRTIO_FASTBALLOON_F_CTRL_VQ, true),
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),

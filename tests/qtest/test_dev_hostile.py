@@ -8,10 +8,10 @@ import struct
 import pytest
 
 from fbqtest import machine, migration
-from fbqtest.balloon import (DATA_GPA, PAGE, PATH, PFNS_MAX, SCRATCH_GPA, SG_MAX,
-                             Balloon)
+from fbqtest.balloon import (ALL, DATA_GPA, F_PAGE_BITMAP, PAGE, PAGES_BITMAP, PAGES_PFNS, PATH,
+                             PFNS_MAX, SCRATCH_GPA, SG_MAX, Balloon)
 from fbqtest.qemu import wait_for
-from fbqtest.virtio import (DESC_INDIRECT, DESC_NEXT, DESC_SIZE, DESC_WRITE)
+from fbqtest.virtio import DESC_INDIRECT, DESC_NEXT, DESC_SIZE, DESC_WRITE, bits
 
 MIB = 1 << 20
 RAM = machine.RAM_BYTES
@@ -65,14 +65,25 @@ def hostile_machine():
         yield qemu
 
 
-@pytest.fixture
-def hostile(hostile_machine):
+def attacker(hostile_machine, wanted):
     balloon = Balloon(hostile_machine)
-    balloon.start()
+    balloon.start(wanted)
     balloon.before = balloon.counters()
     counter = balloon.counter
     balloon.counter = lambda name: counter(name) - balloon.before[name]
-    yield balloon
+    return balloon
+
+
+@pytest.fixture
+def hostile(hostile_machine):
+    yield attacker(hostile_machine, ALL)
+    assert hostile_machine.alive()
+
+
+@pytest.fixture
+def headless(hostile_machine):
+    """Its PFN arrays have no header."""
+    yield attacker(hostile_machine, ALL & ~bits(F_PAGE_BITMAP))
     assert hostile_machine.alive()
 
 
@@ -195,24 +206,24 @@ def test_pfns_that_are_no_ram(hostile, request_name, pfn):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_pfn_arrays_of_odd_sizes(hostile, size):
-    hostile.fill(DATA_GPA, 2 * PAGE)
-    hostile.qtest.write(SCRATCH_GPA, struct.pack("<2I", DATA_GPA // PAGE, DATA_GPA // PAGE + 1))
-    hostile.inflateq.send(out=[(SCRATCH_GPA, size)])
-    assert hostile.holds(DATA_GPA, PAGE, 0 if size >= 4 else 0xa5)
-    assert hostile.holds(DATA_GPA + PAGE, PAGE, 0xa5)
-    assert hostile.counter("refused") == 1
-    check(hostile)
+def test_pfn_arrays_of_odd_sizes(headless, size):
+    headless.fill(DATA_GPA, 2 * PAGE)
+    headless.qtest.write(SCRATCH_GPA, struct.pack("<2I", DATA_GPA // PAGE, DATA_GPA // PAGE + 1))
+    headless.inflateq.send(out=[(SCRATCH_GPA, size)])
+    assert headless.holds(DATA_GPA, PAGE, 0 if size >= 4 else 0xa5)
+    assert headless.holds(DATA_GPA + PAGE, PAGE, 0xa5)
+    assert headless.counter("refused") == 1
+    check(headless)
 
 
-def test_a_pfn_array_in_many_small_pieces(hostile):
+def test_a_pfn_array_in_many_small_pieces(headless):
     """Numbers that straddle descriptors."""
-    hostile.fill(DATA_GPA, 8 * PAGE)
-    hostile.qtest.write(SCRATCH_GPA, struct.pack("<8I", *(DATA_GPA // PAGE + n for n in range(8))))
+    headless.fill(DATA_GPA, 8 * PAGE)
+    headless.qtest.write(SCRATCH_GPA, struct.pack("<8I", *(DATA_GPA // PAGE + n for n in range(8))))
     pieces = [(SCRATCH_GPA + at, 1) for at in range(32)]
-    hostile.inflateq.send(out=pieces)
-    assert hostile.holds(DATA_GPA, 8 * PAGE, 0)
-    assert hostile.counter("ranges") == 1
+    headless.inflateq.send(out=pieces)
+    assert headless.holds(DATA_GPA, 8 * PAGE, 0)
+    assert headless.counter("ranges") == 1
 
 
 @pytest.mark.parametrize("ranges", [
@@ -277,11 +288,35 @@ def longest_array(hostile, kind):
 
 
 @pytest.mark.parametrize("kind", ["outside", "scattered", "same", "downwards"])
-def test_long_pfn_arrays_do_not_stop_the_monitor(hostile, kind):
+def test_long_pfn_arrays_do_not_stop_the_monitor(headless, kind):
     """Every slot of the ring names the same array."""
-    part = longest_array(hostile, kind)
-    queue = hostile.inflateq
+    part = longest_array(headless, kind)
+    queue = headless.inflateq
     queue.write_chain(out=[part])
+    for _ in range(queue.size):
+        queue.publish(notify=False)
+    queue.transport.notify(queue)
+    for _ in range(3):
+        assert headless.qemu.alive()
+    check(headless)
+
+
+def test_a_pfn_array_longer_than_the_protocol_allows(headless):
+    gpa, length = longest_array(headless, "same")
+    headless.inflateq.send(out=[(gpa, length)] * 3 + [(gpa, 8)])
+    assert headless.counter("refused") == 2 * PFNS_MAX + 2
+    check(headless)
+
+
+@pytest.mark.parametrize("bits_set", ["all", "every other"])
+def test_full_bitmaps_do_not_stop_the_monitor(hostile, bits_set):
+    """Every slot of the ring names the same bitmap, of the most bits that there may be."""
+    count = (RAM - DATA_GPA) // PAGE
+    header = struct.pack("<HHIQII", PAGES_BITMAP, 0, 1, DATA_GPA // PAGE, count, 0)
+    bitmap = (b"\xff" if bits_set == "all" else b"\x55") * (count // 8)
+    hostile.qtest.write(SCRATCH_GPA, header + bitmap)
+    queue = hostile.inflateq
+    queue.write_chain(out=[(SCRATCH_GPA, len(header + bitmap))])
     for _ in range(queue.size):
         queue.publish(notify=False)
     queue.transport.notify(queue)
@@ -290,24 +325,41 @@ def test_long_pfn_arrays_do_not_stop_the_monitor(hostile, kind):
     check(hostile)
 
 
-def test_a_pfn_array_longer_than_the_protocol_allows(hostile):
-    gpa, length = longest_array(hostile, "same")
-    hostile.inflateq.send(out=[(gpa, length)] * 3 + [(gpa, 8)])
-    assert hostile.counter("refused") == 2 * PFNS_MAX + 2
+RECORD = struct.pack("<QII", DATA_GPA // PAGE, 64, 0)
+BITMAPS = {
+    "no header": b"\2", "unknown format": struct.pack("<HHI", 3, 0, 1) + RECORD + bytes(8),
+    "no records": struct.pack("<HHI", PAGES_BITMAP, 0, 0),
+    "too many records": struct.pack("<HHI", PAGES_BITMAP, 0, 256) + 256 * (RECORD + bytes(8)),
+    "huge count": struct.pack("<HHI", PAGES_BITMAP, 0, 0xffffffff) + RECORD,
+    "no bitmap": struct.pack("<HHI", PAGES_BITMAP, 0, 1) + RECORD,
+    "too long": struct.pack("<HHI", PAGES_BITMAP, 0, 1) + RECORD + 64 * b"\xff",
+    "too many bits": struct.pack("<HHIQII", PAGES_BITMAP, 0, 1, 0, 0xffffffff, 0) + 8 * b"\xff",
+    "empty array": struct.pack("<HHI", PAGES_PFNS, 0, 0),
+    "short array": struct.pack("<HHII", PAGES_PFNS, 0, 2, DATA_GPA // PAGE),
+}
+
+
+@pytest.mark.parametrize("data", BITMAPS.values(), ids=BITMAPS.keys())
+def test_malformed_headers_and_bitmaps_cost_the_whole_buffer(hostile, data):
+    hostile.fill(DATA_GPA, 64 * PAGE)
+    hostile.qtest.write(SCRATCH_GPA, data)
+    hostile.inflateq.send(out=[(SCRATCH_GPA, len(data))])
+    assert hostile.counter("refused") == 1
+    assert hostile.holds(DATA_GPA, 64 * PAGE, 0xa5)
     check(hostile)
 
 
-def test_a_ring_full_of_buffers_is_returned_entirely(hostile):
+def test_a_ring_full_of_buffers_is_returned_entirely(headless):
     """More than the device handles at once: the rest comes later, by itself."""
-    queue = hostile.inflateq
+    queue = headless.inflateq
     queue.write_chain(out=[(SCRATCH_GPA, 4)])
-    hostile.qtest.store(SCRATCH_GPA, 4, DATA_GPA // PAGE)
+    headless.qtest.store(SCRATCH_GPA, 4, DATA_GPA // PAGE)
     for _ in range(queue.size):
         queue.publish(notify=False)
     queue.transport.notify(queue)
     wait_for(lambda: queue.device_used_idx() == queue.size, "all buffers are returned")
-    assert hostile.counter("requests") == queue.size
-    check(hostile)
+    assert headless.counter("requests") == queue.size
+    check(headless)
 
 
 @pytest.mark.parametrize("size", [0, 1, 9, 10 * 2000 + 3])

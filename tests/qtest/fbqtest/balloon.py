@@ -15,7 +15,7 @@ F_SG, F_PAGE_BITMAP, F_HINT_LOGGED, F_CTRL_VQ = 50, 51, 52, 53
 
 STANDARD = bits(F_MUST_TELL_HOST, F_STATS_VQ, F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT,
                 F_PAGE_POISON, F_REPORTING)
-EXTENSIONS = bits(F_SG, F_HINT_LOGGED, F_CTRL_VQ)
+EXTENSIONS = bits(F_SG, F_PAGE_BITMAP, F_HINT_LOGGED, F_CTRL_VQ)
 ALL = STANDARD | EXTENSIONS | bits(virtio.F_INDIRECT_DESC)
 
 CONFIG_NUM_PAGES, CONFIG_ACTUAL, CONFIG_CMD_ID, CONFIG_POISON = 0, 4, 8, 12
@@ -23,7 +23,7 @@ CMD_ID_STOP, CMD_ID_DONE, CMD_ID_MIN = 0, 1, 0x80000000
 
 PAGE = 4096
 SG_MAX = 256
-PAGES_BITMAP = 2
+PAGES_PFNS, PAGES_BITMAP = 1, 2
 PFNS_MAX = 1 << 16
 
 STATS_GPA = 0x300000    # the device may keep statistics and read them again
@@ -121,7 +121,11 @@ class Balloon(VirtioDevice):
         return [(gpa, len(data))]
 
     def send_pfns(self, queue, pfns):
-        return queue.send(out=self._array(struct.pack(f"<{len(pfns)}I", *pfns)))
+        """A PFN array, behind the header that F_PAGE_BITMAP asks for."""
+        header = b""
+        if self.negotiated & bits(F_PAGE_BITMAP):
+            header = struct.pack("<HHI", PAGES_PFNS, 0, len(pfns))
+        return queue.send(out=self._array(header + struct.pack(f"<{len(pfns)}I", *pfns)))
 
     def inflate_pfns(self, pfns):
         return self.send_pfns(self.inflateq, pfns)
