@@ -5,8 +5,9 @@ import pytest
 from vm import MIB, Played
 
 COUNTERS = {"requests", "ranges", "inflated-bytes", "deflated-bytes", "reported-bytes",
-            "discarded-bytes", "discard-failures", "inhibited-bytes", "hinted-bytes",
-            "stale-hint-bytes", "refused"}
+            "discarded-bytes", "discard-failures", "failed-bytes", "inhibited-bytes",
+            "waiting-bytes", "populated-bytes", "populate-failures", "hinted-bytes",
+            "stale-hint-bytes", "hole-skipped-bytes", "refused"}
 
 
 def test_stock_device(run, stock):
