@@ -122,11 +122,17 @@ __attribute__((format(printf, 2, 3))) static void fb_hints_add(json_object *warn
 	json_object_array_add(warnings, json_object_new_string(text));
 }
 
-static void fb_hints_warn_capability(const struct fb_balloon *balloon, const char *name,
-				     json_object *warnings)
+static int fb_hints_warn_capabilities(struct fb_qmp *qmp, const struct fb_balloon *balloon,
+				      json_object *warnings)
 {
-	for (size_t i = 0; i < sizeof(fb_hints_enemies) / sizeof(fb_hints_enemies[0]); i++) {
-		if (strcmp(fb_hints_enemies[i].capability, name))
+	const char *name;
+	bool on;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < sizeof(fb_hints_enemies) / sizeof(fb_hints_enemies[0]); i++) {
+		name = fb_hints_enemies[i].capability;
+		rc = fb_vm_capability(qmp, name, &on);
+		if (rc || !on)
 			continue;
 		if (!balloon->ours && !strcmp(name, "x-ignore-shared"))
 			fb_hints_add(warnings,
@@ -135,27 +141,7 @@ static void fb_hints_warn_capability(const struct fb_balloon *balloon, const cha
 		else
 			fb_hints_add(warnings, "%s is on: %s", name, fb_hints_enemies[i].why);
 	}
-}
-
-static int fb_hints_warn_capabilities(struct fb_qmp *qmp, const struct fb_balloon *balloon,
-				      json_object *warnings)
-{
-	json_object *capabilities, *entry;
-	const char *name;
-	int rc = fb_qmp_call(qmp, "query-migrate-capabilities", NULL, &capabilities);
-
-	if (rc)
-		return rc == -EREMOTEIO ? 0 : rc;
-	for (size_t i = 0; json_object_is_type(capabilities, json_type_array) &&
-			   i < json_object_array_length(capabilities);
-	     i++) {
-		entry = json_object_array_get_idx(capabilities, i);
-		name = fb_json_text(entry, "capability");
-		if (name && fb_json_true(entry, "state"))
-			fb_hints_warn_capability(balloon, name, warnings);
-	}
-	json_object_put(capabilities);
-	return 0;
+	return rc;
 }
 
 static int fb_hints_warn_driver(struct fb_qmp *qmp, const struct fb_balloon *balloon,
@@ -199,11 +185,10 @@ int fb_hints_warn(struct fb_qmp *qmp, const struct fb_balloon *balloon, json_obj
 	bool offered;
 	int rc = fb_balloon_get(qmp, balloon, FB_HINTS_OFFERED, &value);
 
-	if (rc < 0)
+	if (rc <= 0)
 		return rc;
-	offered = rc && json_object_get_boolean(value);
-	if (rc)
-		json_object_put(value);
+	offered = json_object_get_boolean(value);
+	json_object_put(value);
 	rc = fb_hints_get(qmp, balloon, &hints);
 	if (rc < 0 || !strcmp(hints.mode, "off"))
 		return rc < 0 ? rc : 0;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "size.h"
@@ -85,6 +86,24 @@ void fb_say(const struct fb_cli *cli, const char *format, ...)
 }
 
 /**
+ * fb_warn() - write a warning to standard error, unless the call is quiet or wants JSON.
+ * @cli: the call.
+ * @format: the warning, as for printf.
+ */
+void fb_warn(const struct fb_cli *cli, const char *format, ...)
+{
+	char line[FB_LINE_MAX];
+	va_list args;
+
+	if (cli->json || cli->quiet)
+		return;
+	va_start(args, format);
+	fb_vformat(line, format, args);
+	va_end(args);
+	fprintf(stderr, "fastballoon: warning: %s\n", line);
+}
+
+/**
  * fb_result() - write a result as JSON where the call wants that.
  * @cli: the call.
  * @result: the object, whose reference is taken.
@@ -156,12 +175,13 @@ void fb_progress_init(const struct fb_cli *cli, struct fb_progress *progress)
 }
 
 /**
- * fb_progress_draw() - draw the line in place of the last one.
+ * fb_progress_draw() - draw the line in place of the last one, as much as the terminal takes.
  * @progress: the line.
  * @format: the text, as for printf.
  */
 void fb_progress_draw(struct fb_progress *progress, const char *format, ...)
 {
+	struct winsize terminal;
 	char line[FB_LINE_MAX];
 	va_list args;
 
@@ -170,6 +190,9 @@ void fb_progress_draw(struct fb_progress *progress, const char *format, ...)
 	va_start(args, format);
 	fb_vformat(line, format, args);
 	va_end(args);
+	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &terminal) && terminal.ws_col > 1 &&
+	    terminal.ws_col <= strlen(line))
+		line[terminal.ws_col - 1] = '\0';
 	fprintf(stderr, "\r%s\033[K", line);
 	fflush(stderr);
 	progress->drawn = true;

@@ -38,6 +38,8 @@ void fb_field(const char *label, const char *format, ...) __attribute__((format(
 void fb_numbers(const struct fb_number *numbers, size_t count, const json_object *values);
 void fb_say(const struct fb_cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+void fb_warn(const struct fb_cli *cli, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 int fb_result(const struct fb_cli *cli, json_object *result);
 int fb_fail(const struct fb_cli *cli, json_object *result, const char *remedy, const char *format,
 	    ...) __attribute__((format(printf, 4, 5)));

@@ -105,3 +105,32 @@ int fb_vm_kvm(struct fb_qmp *qmp, bool *kvm)
 	json_object_put(reply);
 	return 0;
 }
+
+/**
+ * fb_vm_capability() - whether migrations use a capability.
+ * @qmp: the connection.
+ * @name: QEMU's name for it.
+ * @on: receives the answer; false where QEMU does not know it.
+ *
+ * Return: 0 or a negative errno, see qmp.h.
+ */
+int fb_vm_capability(struct fb_qmp *qmp, const char *name, bool *on)
+{
+	json_object *list, *entry;
+	const char *found;
+	int rc = fb_qmp_call(qmp, "query-migrate-capabilities", NULL, &list);
+
+	*on = false;
+	if (rc)
+		return rc == -EREMOTEIO ? 0 : rc;
+	for (size_t i = 0;
+	     json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
+	     i++) {
+		entry = json_object_array_get_idx(list, i);
+		found = fb_json_text(entry, "capability");
+		if (found && !strcmp(found, name))
+			*on = fb_json_true(entry, "state");
+	}
+	json_object_put(list);
+	return 0;
+}

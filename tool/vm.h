@@ -15,5 +15,6 @@ int fb_vm_open(struct fb_cli *cli, struct fb_qmp *qmp);
 int fb_vm_memory(struct fb_qmp *qmp, uint64_t *bytes);
 int fb_vm_state(struct fb_qmp *qmp, char state[FB_VM_STATE_MAX], bool *running);
 int fb_vm_kvm(struct fb_qmp *qmp, bool *kvm);
+int fb_vm_capability(struct fb_qmp *qmp, const char *name, bool *on);
 
 #endif /* FB_VM_H */

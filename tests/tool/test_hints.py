@@ -54,7 +54,7 @@ def test_change(run, guest, arguments, mode, order):
 
 @pytest.mark.parametrize("names, texts", [
     (["postcopy-ram"], ["postcopy-ram is on: no hints"]),
-    (["background-snapshot", "x-colo"], ["x-colo is on: ", "background-snapshot is on: "]),
+    (["background-snapshot", "x-colo"], ["background-snapshot is on: ", "x-colo is on: "]),
     (["x-ignore-shared"], ["x-ignore-shared is on: no hints of shared memory"]),
 ])
 def test_what_defeats_hints(run, guest, names, texts):

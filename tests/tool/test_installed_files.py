@@ -62,6 +62,7 @@ def test_completion_of_values(folder):
     (folder / "vm.qmp").touch()
     assert complete("status", "--qmp", f"{folder}/v") == {f"{folder}/vm.qmp"}
     assert complete("set", "--timeout", "") == set()
+    assert complete("migrate", "--hints", "o") == {"on", "off"}
 
 
 def make(target, folder):

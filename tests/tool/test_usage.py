@@ -62,6 +62,9 @@ def test_help_of_a_command(run, name):
     (["migrate", "a", "b"], "needless argument b"),
     (["migrate", "--bandwidth", "0", "exec:x"], "--bandwidth 0 is no size"),
     (["migrate", "--downtime-limit", "2000001", "exec:x"], "--downtime-limit 2000001"),
+    (["migrate", "--hints", "yes", "exec:x"], "--hints yes is none of on, off and held"),
+    (["migrate", "--balloon-first", "1", "exec:x"], "1 is less than 1 MiB"),
+    (["migrate", "--balloon-first", "1G", "--detach", "exec:x"], "--detach cannot give back"),
     (["qemu-args", "--id", "0x"], "--id 0x is no id"),
     (["qemu-args", "--memory", "1.5M"], "is no multiple of 1 MiB"),
 ])
