@@ -12,9 +12,10 @@
 
 /* Properties of both stock and fastballoon devices that are shown as options. */
 static const char *const fb_status_properties[] = {
-	"deflate-on-oom", "free-page-hint", "free-page-reporting",
-	"page-poison",    "must-tell-host", "sg",
-	"hint-logged",    "eager-clear",
+	"deflate-on-oom", "free-page-hint",      "free-page-reporting",
+	"page-poison",    "must-tell-host",      "sg",
+	"hint-logged",    "eager-clear",         "page-bitmap",
+	"ctrl-vq",        "prealloc-on-deflate", "hole-skip",
 };
 
 #define FB_STATUS_PROPERTIES (sizeof(fb_status_properties) / sizeof(fb_status_properties[0]))
@@ -26,14 +27,37 @@ static const struct fb_number fb_status_counters[] = {
 	{ "discarded-bytes", "given back to host", true },
 	{ "inhibited-bytes", "kept, inhibited", true },
 	{ "discard-failures", "discards failed", false },
+	{ "failed-bytes", "failed to give back", true },
+	{ "waiting-bytes", "waiting for the rest", true },
+	{ "populated-bytes", "populated", true },
+	{ "populate-failures", "populations failed", false },
 	{ "hinted-bytes", "hinted", true },
 	{ "stale-hint-bytes", "hinted too late", true },
+	{ "hole-skipped-bytes", "skipped as holes", true },
 	{ "requests", "requests", false },
 	{ "ranges", "ranges", false },
 	{ "refused", "refused", false },
 };
 
 #define FB_STATUS_COUNTERS (sizeof(fb_status_counters) / sizeof(fb_status_counters[0]))
+
+/* What a fastballoon device tells beside its options, and under which name it is shown. */
+static const struct {
+	const char *property;
+	const char *key;
+} fb_status_ours[] = {
+	{ "fastballoon-hints", "hints" },
+	{ "fastballoon-hint-min-order", "hint-min-order" },
+	{ "fastballoon-hint-state", "hint-state" },
+	{ "fastballoon-hint-off-reason", "hint-off-reason" },
+	{ "fastballoon-hole-skip", "hole-skip" },
+	{ "fastballoon-progress", "progress" },
+	{ "fastballoon-requests", "requests" },
+	{ "fastballoon-features", "feature-bits" },
+	{ "fastballoon-counters", "counters" },
+};
+
+#define FB_STATUS_OURS (sizeof(fb_status_ours) / sizeof(fb_status_ours[0]))
 
 static const struct option fb_status_options[] = { FB_COMMON_OPTIONS };
 
@@ -116,16 +140,9 @@ static int fb_status_device(struct fb_qmp *qmp, const struct fb_balloon *balloon
 	for (size_t i = 0; !rc && i < FB_STATUS_PROPERTIES; i++)
 		rc = fb_status_copy(qmp, balloon, fb_status_properties[i], options,
 				    fb_status_properties[i]);
-	if (rc || !balloon->ours)
-		return rc;
-	rc = fb_status_copy(qmp, balloon, "fastballoon-hint-state", result, "hint-state");
-	if (!rc)
-		rc = fb_status_copy(qmp, balloon, "fastballoon-hint-off-reason", result,
-				    "hint-off-reason");
-	if (!rc)
-		rc = fb_status_copy(qmp, balloon, "fastballoon-features", result, "feature-bits");
-	if (!rc)
-		rc = fb_status_copy(qmp, balloon, "fastballoon-counters", result, "counters");
+	for (size_t i = 0; !rc && balloon->ours && i < FB_STATUS_OURS; i++)
+		rc = fb_status_copy(qmp, balloon, fb_status_ours[i].property, result,
+				    fb_status_ours[i].key);
 	return rc;
 }
 
@@ -199,13 +216,58 @@ static void fb_status_print_options(json_object *options)
 
 static void fb_status_print_hinting(json_object *balloon)
 {
+	const char *mode = fb_json_text(balloon, "hints");
 	const char *state = fb_json_text(balloon, "hint-state");
 	const char *reason = fb_json_text(balloon, "hint-off-reason");
 
-	if (reason && *reason)
-		fb_field("hinting", "%s; the last migration had no hints: %s", state, reason);
-	else if (state)
-		fb_field("hinting", "%s", state);
+	if (state)
+		fb_field("hinting", "%s%s%s%s%s", mode ? mode : "", mode ? ", " : "", state,
+			 reason && *reason ? "; the last migration had no hints: " : "",
+			 reason ? reason : "");
+}
+
+static void fb_status_print_hole_skip(json_object *balloon)
+{
+	const json_object *skip = fb_json_child(balloon, "hole-skip");
+	const char *state = fb_json_text(skip, "state"), *reason = fb_json_text(skip, "off-reason");
+
+	if (state)
+		fb_field("hole skip", "%s%s%s", state, reason && *reason ? ": " : "",
+			 reason ? reason : "");
+}
+
+/* Why the guest is not at its target, where its driver tells. */
+static void fb_status_print_progress(json_object *balloon, uint64_t memory)
+{
+	const json_object *progress = fb_json_child(balloon, "progress");
+	uint64_t reachable = fb_json_u64(progress, "reachable-bytes");
+	const char *reason = fb_json_text(progress, "reason");
+	char text[FB_TEXT_MAX];
+
+	if (fb_json_true(progress, "known") && reason && strcmp(reason, "none"))
+		fb_field("short of its target", "%s, %s could be reached%s", reason,
+			 fb_size_format(memory > reachable ? memory - reachable : 0, text),
+			 fb_json_true(progress, "settled") ? ", settled" : "");
+}
+
+static void fb_status_print_requests(json_object *balloon)
+{
+	json_object *requests = fb_json_child(balloon, "requests");
+	const char *state, *status;
+	char age[FB_TEXT_MAX], label[64];
+
+	if (!json_object_is_type(requests, json_type_object))
+		return;
+	json_object_object_foreach(requests, type, request)
+	{
+		state = fb_json_text(request, "state");
+		status = fb_json_text(request, "status");
+		if (!state || !strcmp(state, "none"))
+			continue;
+		snprintf(label, sizeof(label), "last %s", type);
+		fb_field(label, "%s, %s ago", strcmp(state, "done") || !status ? state : status,
+			 fb_time_format(fb_json_u64(request, "age-ms") * 1000, age));
+	}
 }
 
 static void fb_status_print_balloon(json_object *balloon, uint64_t memory)
@@ -226,7 +288,10 @@ static void fb_status_print_balloon(json_object *balloon, uint64_t memory)
 	fb_field("guest's driver", "%s", fb_json_text(balloon, "driver"));
 	fb_status_print_list("features in use", fb_json_child(balloon, "features"));
 	fb_status_print_options(fb_json_child(balloon, "options"));
+	fb_status_print_progress(balloon, memory);
+	fb_status_print_requests(balloon);
 	fb_status_print_hinting(balloon);
+	fb_status_print_hole_skip(balloon);
 	fb_numbers(fb_status_counters, FB_STATUS_COUNTERS, fb_json_child(balloon, "counters"));
 }
 

@@ -2,6 +2,7 @@
 """fastballoon status."""
 import pytest
 
+from played_guest import PlayedGuest, ends
 from vm import MIB, Played
 
 COUNTERS = {"requests", "ranges", "inflated-bytes", "deflated-bytes", "reported-bytes",
@@ -95,3 +96,30 @@ def test_strange_replies_are_survived(run, peer):
                     query_migrate={"status": {}})
     result = run("status", socket=peer(played).socket)
     assert result.status in (0, 1) and "Segmentation" not in result.err
+
+
+def test_what_the_driver_tells(run, peer):
+    """Progress and requests are shown where there is something to tell."""
+    played = PlayedGuest(floor_mib=700, answers={"compact": ends("ok", 5)})
+    played.set_target(512 * MIB)
+    played.qom_set("", "fastballoon-request", {"type": "compact"})
+    played.properties |= {
+        "fastballoon-hints": "held", "fastballoon-hint-state": "stop",
+        "fastballoon-hole-skip": {"state": "off", "off-reason": "switched off"}}
+    lines = run("status", socket=peer(played).socket).out.splitlines()
+    assert "short of its target    watermark, 700 MiB could be reached" in lines
+    assert "last compact           queued, 0 ms ago" in lines
+    assert "hinting                held, stop" in lines
+    assert "hole skip              off: switched off" in lines
+    assert not [line for line in lines if "inflate" in line]
+    balloon = run("status", "--json", socket=peer(played).socket).json["balloon"]
+    assert balloon["progress"]["reachable-bytes"] == 324 * MIB
+    assert balloon["requests"]["compact"]["id"] == 1 and balloon["hints"] == "held"
+
+
+@pytest.mark.parametrize("command", [["drop-caches"], ["compact"]])
+def test_real_device_without_a_driver(run, ours, command):
+    assert run(*command, socket=ours.socket).failed_with("no driver in the guest has taken")
+    balloon = run("status", "--json", socket=ours.socket).json["balloon"]
+    assert balloon["progress"]["known"] is False
+    assert {request["state"] for request in balloon["requests"].values()} == {"none"}
