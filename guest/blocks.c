@@ -1,179 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * blocks.c - blocks of pages that the driver owns, and the balloon's lists of them.
+ * blocks.c - the blocks that are in the balloon.
+ *
+ * A sparse bitmap records which pages are in the balloon. It gives them back as maximal runs, in
+ * the order of page frame numbers, so that the device hears of few ranges and the guest gets
+ * its memory back unbroken. Where blocks begin in a run, their first pages tell.
+ *
+ * The bitmap may need memory for a run that comes, though never for one that goes, and asks for it
+ * without waiting or reclaiming. Blocks for which there is none are not lost, and nobody waits:
+ * they are linked to each other as in a batch, and leave the balloon before all others.
  */
-#include <linux/list_sort.h>
-#include <linux/sched.h>
+#include <linux/lockdep.h>
 
-#include "fastballoon.h"
+#include "blocks.h"
 #include "run.h"
-
-/** fb_batch_init() - make an empty batch. */
-void fb_batch_init(struct fb_batch *batch)
-{
-	INIT_LIST_HEAD(&batch->blocks);
-	batch->nr_blocks = 0;
-	batch->nr_pages = 0;
-}
-
-/** fb_batch_add() - add a block, which is on no list, at the end of a batch. */
-void fb_batch_add(struct fb_batch *batch, struct page *page, unsigned int order)
-{
-	set_page_private(page, order);
-	list_add_tail(&page->lru, &batch->blocks);
-	batch->nr_blocks++;
-	batch->nr_pages += 1UL << order;
-}
-
-/** fb_batch_splice() - move all blocks of @more to the end of @batch. */
-void fb_batch_splice(struct fb_batch *batch, struct fb_batch *more)
-{
-	list_splice_tail(&more->blocks, &batch->blocks);
-	batch->nr_blocks += more->nr_blocks;
-	batch->nr_pages += more->nr_pages;
-	fb_batch_init(more);
-}
-
-static int fb_block_cmp(void *unused, const struct list_head *a, const struct list_head *b)
-{
-	/* The memory map is virtually contiguous or at least ordered by section. */
-	unsigned long pfn_a = page_to_pfn(list_entry(a, struct page, lru));
-	unsigned long pfn_b = page_to_pfn(list_entry(b, struct page, lru));
-
-	return pfn_a > pfn_b;
-}
-
-/** fb_batch_sort() - order a batch by page frame number, so that neighbours meet. */
-void fb_batch_sort(struct fb_batch *batch)
-{
-	list_sort(NULL, &batch->blocks, fb_block_cmp);
-}
-
-static void fb_block_free(struct page *page)
-{
-	unsigned int order = fb_block_order(page);
-
-	list_del(&page->lru);
-	set_page_private(page, 0);
-	__free_pages(page, order);
-}
-
-/** fb_batch_free() - give all blocks of a batch to the page allocator. May sleep. */
-void fb_batch_free(struct fb_batch *batch)
-{
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, &batch->blocks, lru) {
-		fb_block_free(page);
-		cond_resched();
-	}
-	fb_batch_init(batch);
-}
-
-/**
- * fb_batch_send() - name a sorted batch to the device and kick it; does not wait.
- * @q: the queue, locked.
- * @batch: the blocks.
- *
- * Return: as fb_queue_put().
- */
-int fb_batch_send(struct fb_queue *q, struct fb_batch *batch)
-{
-	struct page *page;
-
-	lockdep_assert_held(&q->lock);
-	list_for_each_entry(page, &batch->blocks, lru) {
-		int err = fb_queue_put(q, page_to_pfn(page), 1UL << fb_block_order(page));
-
-		if (err)
-			return err;
-	}
-	return fb_queue_send(q);
-}
-
-/**
- * fb_adjusts_managed() - whether ballooned pages are no part of MemTotal.
- * @fb: the balloon.
- *
- * Linux's own balloon hides pages unless they come back by themselves.
- */
-bool fb_adjusts_managed(struct fb_balloon *fb)
-{
-	return !virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
-}
-
-/**
- * fb_batch_mark() - make blocks pages of a balloon: PageOffline, and not managed memory.
- * @fb: the balloon.
- * @batch: blocks of which no page is marked.
- *
- * Dumps and /proc/kcore then skip them. May sleep.
- */
-void fb_batch_mark(struct fb_balloon *fb, struct fb_batch *batch)
-{
-	struct page *page;
-
-	list_for_each_entry(page, &batch->blocks, lru) {
-		unsigned long i, nr_pages = 1UL << fb_block_order(page);
-
-		for (i = 0; i < nr_pages; i++)
-			__SetPageOffline(page + i);
-		if (fb_adjusts_managed(fb))
-			adjust_managed_page_count(page, -(long)nr_pages);
-		cond_resched();
-	}
-}
-
-/** fb_batch_unmark() - undo fb_batch_mark() before blocks are freed. May sleep. */
-void fb_batch_unmark(struct fb_balloon *fb, struct fb_batch *batch)
-{
-	struct page *page;
-
-	list_for_each_entry(page, &batch->blocks, lru) {
-		unsigned long i, nr_pages = 1UL << fb_block_order(page);
-
-		for (i = 0; i < nr_pages; i++)
-			__ClearPageOffline(page + i);
-		if (fb_adjusts_managed(fb))
-			adjust_managed_page_count(page, nr_pages);
-		cond_resched();
-	}
-}
-
-/**
- * fb_block_split() - part a block in two, each side in blocks as large as alignment allows.
- * @page: first page of a block that is on no list.
- * @order: its order.
- * @keep_pages: pages of the first side, from 1 to one less than the block has.
- * @kept: receives the first side.
- * @rest: receives the second one.
- */
-void fb_block_split(struct page *page, unsigned int order, unsigned long keep_pages,
-		    struct fb_batch *kept, struct fb_batch *rest)
-{
-	unsigned long offset = 0, nr_pages = 1UL << order;
-
-	while (offset < nr_pages) {
-		bool keep = offset < keep_pages;
-		unsigned long end = keep ? keep_pages : nr_pages;
-		unsigned int piece = fb_piece_order(offset, end - offset, order);
-
-		set_page_count(page + offset, 1);
-		fb_batch_add(keep ? kept : rest, page + offset, piece);
-		offset += 1UL << piece;
-	}
-}
 
 /** fb_blocks_init() - make an empty balloon. */
 void fb_blocks_init(struct fb_blocks *blocks)
 {
-	unsigned int order;
-
 	mutex_init(&blocks->lock);
-	for (order = 0; order < FB_NR_ORDERS; order++)
-		INIT_LIST_HEAD(&blocks->by_order[order]);
+	fb_xb_init(&blocks->record, &blocks->lock);
+	fb_batch_init(&blocks->unrecorded);
 	blocks->nr_pages = 0;
 	blocks->nr_blocks = 0;
+}
+
+/** fb_blocks_destroy() - undo fb_blocks_init() for a balloon that is empty. */
+void fb_blocks_destroy(struct fb_blocks *blocks)
+{
+	fb_xb_destroy(&blocks->record);
 }
 
 /** fb_blocks_pages() - size of the balloon in pages. */
@@ -194,67 +49,102 @@ void fb_blocks_account(struct fb_blocks *blocks, long pages)
 	mutex_unlock(&blocks->lock);
 }
 
-static void fb_blocks_put_locked(struct fb_blocks *blocks, struct fb_batch *batch)
+/* Record neighbouring blocks; where there is no memory for that, link them to each other. */
+static void fb_blocks_record(struct fb_blocks *blocks, const struct fb_run *run)
 {
-	struct page *page, *next;
+	unsigned long last = run->pfn + run->nr_pages - 1;
 
 	lockdep_assert_held(&blocks->lock);
-	list_for_each_entry_safe(page, next, &batch->blocks, lru)
-		list_move(&page->lru, &blocks->by_order[fb_block_order(page)]);
+	if (run->nr_pages && fb_xb_set_range(&blocks->record, run->pfn, last))
+		fb_batch_add_run(&blocks->unrecorded, run->pfn, run->nr_pages);
+}
+
+/**
+ * fb_blocks_put() - move a batch of marked blocks into the balloon.
+ * @blocks: the balloon.
+ * @batch: sorted where possible, so that runs are long; empty afterwards.
+ */
+void fb_blocks_put(struct fb_blocks *blocks, struct fb_batch *batch)
+{
+	struct page *page, *next;
+	struct fb_run run = {};
+
+	mutex_lock(&blocks->lock);
+	list_for_each_entry_safe(page, next, &batch->blocks, lru) {
+		unsigned long pfn = page_to_pfn(page), nr_pages = fb_block_pages(page);
+
+		list_del(&page->lru);
+		if (fb_run_extend(&run, pfn, nr_pages))
+			continue;
+		fb_blocks_record(blocks, &run);
+		run = (struct fb_run){ pfn, nr_pages };
+	}
+	fb_blocks_record(blocks, &run);
 	WRITE_ONCE(blocks->nr_pages, blocks->nr_pages + batch->nr_pages);
 	blocks->nr_blocks += batch->nr_blocks;
 	fb_batch_init(batch);
-}
-
-/** fb_blocks_put() - move a batch of marked blocks into the balloon. */
-void fb_blocks_put(struct fb_blocks *blocks, struct fb_batch *batch)
-{
-	mutex_lock(&blocks->lock);
-	fb_blocks_put_locked(blocks, batch);
 	mutex_unlock(&blocks->lock);
 }
 
-static struct page *fb_blocks_pop(struct fb_blocks *blocks, unsigned int order)
+/*
+ * Pages of the blocks at the front of a run of the balloon, up to @want_pages, of which there are
+ * that many, and to @max_blocks. The last block is parted where it is too large.
+ */
+static unsigned long fb_blocks_front(struct fb_blocks *blocks, unsigned long pfn,
+				     unsigned long want_pages, unsigned int max_blocks)
 {
-	struct page *page;
+	unsigned long pages = 0;
 
-	lockdep_assert_held(&blocks->lock);
-	page = list_first_entry_or_null(&blocks->by_order[order], struct page, lru);
-	if (!page)
-		return NULL;
-	list_del(&page->lru);
-	WRITE_ONCE(blocks->nr_pages, blocks->nr_pages - (1UL << order));
-	blocks->nr_blocks--;
-	return page;
+	while (pages < want_pages && max_blocks--) {
+		struct page *page = pfn_to_page(pfn + pages);
+
+		if (fb_block_pages(page) > want_pages - pages)
+			blocks->nr_blocks += fb_block_split(page, want_pages - pages) - 1;
+		pages += fb_block_pages(page);
+	}
+	return pages;
 }
 
-/* No block is as small as what is still wanted: part the smallest that there is. */
-static void fb_blocks_take_part(struct fb_blocks *blocks, struct fb_batch *batch,
-				unsigned long want_pages)
+static void fb_blocks_take_unrecorded(struct fb_blocks *blocks, struct fb_batch *batch,
+				      unsigned long want_pages, unsigned int max_blocks)
 {
-	struct fb_batch rest;
-	unsigned int order;
+	struct fb_batch *list = &blocks->unrecorded;
 
-	lockdep_assert_held(&blocks->lock);
-	fb_batch_init(&rest);
-	for (order = 1; order < FB_NR_ORDERS; order++) {
-		struct page *page;
+	while (list->nr_blocks && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks) {
+		struct page *page = list_first_entry(&list->blocks, struct page, lru);
+		unsigned long pfn = page_to_pfn(page), whole_pages = fb_block_pages(page);
+		unsigned long pages = min(whole_pages, want_pages - batch->nr_pages);
 
-		if (want_pages >= 1UL << order)
-			continue;
-		page = fb_blocks_pop(blocks, order);
-		if (!page)
-			continue;
-		fb_block_split(page, order, want_pages, batch, &rest);
-		fb_blocks_put_locked(blocks, &rest);
-		return;
+		fb_batch_remove(list, page);
+		pages = fb_blocks_front(blocks, pfn, pages, max_blocks - batch->nr_blocks);
+		fb_batch_add_run(batch, pfn, pages);
+		fb_batch_add_run(list, pfn + pages, whole_pages - pages);
+	}
+}
+
+static void fb_blocks_take_recorded(struct fb_blocks *blocks, struct fb_batch *batch,
+				    unsigned long want_pages, unsigned int max_blocks)
+{
+	struct fb_xb_run run;
+
+	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
+	       fb_xb_next_run(&blocks->record, 0, want_pages - batch->nr_pages, &run)) {
+		unsigned long pages = fb_blocks_front(blocks, run.first, run.last - run.first + 1,
+						      max_blocks - batch->nr_blocks);
+		int err = fb_xb_clear_range(&blocks->record, run.first, run.first + pages - 1);
+
+		/* The front of a run needs no memory. */
+		WARN_ON_ONCE(err);
+		if (err)
+			break;
+		fb_batch_add_run(batch, run.first, pages);
 	}
 }
 
 /**
- * fb_blocks_take() - take blocks out of the balloon, the largest first.
+ * fb_blocks_take() - take blocks out of the balloon, by maximal runs.
  * @blocks: the balloon.
- * @batch: receives them, still marked.
+ * @batch: receives them, still marked; sorted if all are recorded and it was empty.
  * @want_pages: how many pages; a block is parted where the last one is too large.
  * @max_blocks: stop after this many, so that a balloon of single pages is no long work.
  *
@@ -263,20 +153,29 @@ static void fb_blocks_take_part(struct fb_blocks *blocks, struct fb_batch *batch
 void fb_blocks_take(struct fb_blocks *blocks, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks)
 {
-	int order;
+	struct fb_batch taken;
 
+	fb_batch_init(&taken);
 	mutex_lock(&blocks->lock);
-	for (order = FB_TOP_ORDER; order >= 0; order--) {
-		while (batch->nr_pages + (1UL << order) <= want_pages &&
-		       batch->nr_blocks < max_blocks) {
-			struct page *page = fb_blocks_pop(blocks, order);
+	fb_blocks_take_unrecorded(blocks, &taken, want_pages, max_blocks);
+	fb_blocks_take_recorded(blocks, &taken, want_pages, max_blocks);
+	WRITE_ONCE(blocks->nr_pages, blocks->nr_pages - taken.nr_pages);
+	blocks->nr_blocks -= taken.nr_blocks;
+	mutex_unlock(&blocks->lock);
+	fb_batch_splice(batch, &taken);
+}
 
-			if (!page)
-				break;
-			fb_batch_add(batch, page, order);
-		}
-	}
-	if (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks)
-		fb_blocks_take_part(blocks, batch, want_pages - batch->nr_pages);
+/**
+ * fb_blocks_stats() - what the record of the balloon's pages holds.
+ * @blocks: the balloon.
+ * @stats: receives it.
+ * @unrecorded_pages: receives the number of pages for which there was no memory.
+ */
+void fb_blocks_stats(struct fb_blocks *blocks, struct fb_xb_stats *stats,
+		     unsigned long *unrecorded_pages)
+{
+	mutex_lock(&blocks->lock);
+	fb_xb_stats(&blocks->record, stats);
+	*unrecorded_pages = blocks->unrecorded.nr_pages;
 	mutex_unlock(&blocks->lock);
 }

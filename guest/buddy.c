@@ -188,8 +188,12 @@ static void fb_buddy_take_part(struct fb_balloon *fb, struct fb_batch *batch,
 			fb_buddy_take_order(fb, order, &whole, 1UL << order, 1);
 	if (whole.nr_blocks) {
 		struct page *page = list_first_entry(&whole.blocks, struct page, lru);
+		unsigned long pfn = page_to_pfn(page), nr_pages = fb_block_pages(page);
 
-		fb_block_split(page, fb_block_order(page), want_pages, batch, &rest);
+		fb_batch_remove(&whole, page);
+		fb_block_split(page, want_pages);
+		fb_batch_add_run(batch, pfn, want_pages);
+		fb_batch_add_run(&rest, pfn + want_pages, nr_pages - want_pages);
 		fb_count(&fb->counters, FB_C_split_blocks, 1);
 	}
 	fb_batch_free(&rest);

@@ -17,6 +17,18 @@ static const char *const fb_counter_names[] = {
 #undef FB_COUNTER_NAME
 };
 
+static void fb_debugfs_show_record(struct seq_file *m, struct fb_balloon *fb)
+{
+	unsigned long unrecorded_pages;
+	struct fb_xb_stats stats;
+
+	fb_blocks_stats(&fb->blocks, &stats, &unrecorded_pages);
+	seq_printf(m, "record_bytes %zu\n", stats.bytes);
+	seq_printf(m, "record_chunks %lu\n", stats.nr_chunks);
+	seq_printf(m, "record_bitmaps %lu\n", stats.nr_bitmaps);
+	seq_printf(m, "unrecorded_pages %lu\n", unrecorded_pages);
+}
+
 static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 {
 	struct fb_balloon *fb = m->private;
@@ -26,6 +38,11 @@ static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "target_pages %lu\n", READ_ONCE(fb->target_pages));
 	seq_printf(m, "blocks %lu\n", READ_ONCE(fb->blocks.nr_blocks));
 	seq_printf(m, "movable_pages %lu\n", fb_movable_pages(fb));
+	fb_debugfs_show_record(m, fb);
+	seq_printf(m, "driver_bytes %zu\n",
+		   sizeof(*fb) + fb_encoder_bytes(&fb->inflate.enc) +
+			   fb_encoder_bytes(&fb->deflate.enc) + fb_encoder_bytes(&fb->report.enc) +
+			   fb_encoder_bytes(&fb->hint.queue.enc));
 	seq_printf(m, "unacked_pages %lu\n", READ_ONCE(fb->unacked.nr_pages));
 	seq_printf(m, "stall %s\n", READ_ONCE(fb->stall));
 	seq_printf(m, "source %s\n", fb_source_name(fb));

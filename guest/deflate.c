@@ -11,9 +11,6 @@
 
 #include "fastballoon.h"
 
-/* Blocks in a batch; it bounds the work between two looks at the target. */
-#define FB_DEFLATE_BLOCKS 1024
-
 /* How often, about a millisecond apart, pages in the middle of a migration are waited for. */
 #define FB_MIGRATION_TRIES 1000
 
@@ -68,10 +65,11 @@ static int fb_deflate_batch(struct fb_balloon *fb, struct fb_batch *batch)
 
 static void fb_deflate_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages)
 {
+	want_pages = min(want_pages, FB_BATCH_PAGES);
 	fb_batch_init(batch);
-	fb_blocks_take(&fb->blocks, batch, want_pages, FB_DEFLATE_BLOCKS);
+	fb_blocks_take(&fb->blocks, batch, want_pages, FB_BATCH_BLOCKS);
 	if (fb_movable_pages(fb))
-		fb_movable_take(fb, batch, want_pages, FB_DEFLATE_BLOCKS);
+		fb_movable_take(fb, batch, want_pages, FB_BATCH_BLOCKS);
 }
 
 static int fb_deflate_some(struct fb_balloon *fb, unsigned long want_pages)

@@ -57,6 +57,12 @@ void fb_encoder_release(struct fb_encoder *enc)
 	memset(enc, 0, sizeof(*enc));
 }
 
+/** fb_encoder_bytes() - memory that an encoder holds. */
+size_t fb_encoder_bytes(const struct fb_encoder *enc)
+{
+	return enc->how.max_ranges * sizeof(*enc->sgl) + fb_pfns_bytes(enc) + fb_bits_bytes(enc);
+}
+
 /** fb_encoder_complete() - a buffer came back; returns whether it was one of the encoder's. */
 bool fb_encoder_complete(struct fb_encoder *enc, void *token)
 {

@@ -62,6 +62,7 @@ struct fb_encoder {
 
 int fb_encoder_setup(struct fb_encoder *enc, struct virtqueue *vq, const struct fb_encoding *how);
 void fb_encoder_release(struct fb_encoder *enc);
+size_t fb_encoder_bytes(const struct fb_encoder *enc);
 bool fb_encoder_complete(struct fb_encoder *enc, void *token);
 
 int fb_queue_put(struct fb_queue *q, unsigned long pfn, unsigned long nr_pages);
@@ -70,11 +71,13 @@ int fb_queue_flush(struct fb_queue *q);
 
 /* The formats that need memory of ours: encode_pfns.c, encode_bits.c. */
 int fb_pfns_setup(struct fb_encoder *enc);
+size_t fb_pfns_bytes(const struct fb_encoder *enc);
 bool fb_pfns_complete(struct fb_encoder *enc, void *token);
 int fb_pfns_put(struct fb_queue *q, const struct fb_run *part);
 int fb_pfns_send(struct fb_queue *q);
 int fb_bits_setup(struct fb_encoder *enc);
 void fb_bits_release(struct fb_encoder *enc);
+size_t fb_bits_bytes(const struct fb_encoder *enc);
 bool fb_bits_complete(struct fb_encoder *enc, void *token);
 int fb_bits_put(struct fb_queue *q, const struct fb_run *part);
 int fb_bits_send(struct fb_queue *q);

@@ -31,6 +31,12 @@ void fb_bits_release(struct fb_encoder *enc)
 		kfree(enc->bits[i]);
 }
 
+/** fb_bits_bytes() - memory in buffers with page bitmaps. */
+size_t fb_bits_bytes(const struct fb_encoder *enc)
+{
+	return enc->bits[0] ? FB_BITS_BUFFERS * sizeof(*enc->bits[0]) : 0;
+}
+
 /** fb_bits_complete() - a buffer came back; returns whether it was one with page bitmaps. */
 bool fb_bits_complete(struct fb_encoder *enc, void *token)
 {

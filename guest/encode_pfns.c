@@ -30,6 +30,12 @@ int fb_pfns_setup(struct fb_encoder *enc)
 	return enc->pfns ? 0 : -ENOMEM;
 }
 
+/** fb_pfns_bytes() - memory in arrays. */
+size_t fb_pfns_bytes(const struct fb_encoder *enc)
+{
+	return enc->pfns ? FB_PFN_BUFFERS * sizeof(*enc->pfns) : 0;
+}
+
 /** fb_pfns_complete() - a buffer came back; returns whether it was an array. */
 bool fb_pfns_complete(struct fb_encoder *enc, void *token)
 {

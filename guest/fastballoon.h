@@ -54,6 +54,7 @@
 #include "inflate.h"
 #include "movable.h"
 #include "oom.h"
+#include "pages.h"
 #include "params.h"
 #include "queue.h"
 #include "report.h"

@@ -9,9 +9,6 @@
  */
 #include "fastballoon.h"
 
-/* A batch ends with this many blocks: 4 GiB of the largest, a bounded sort of the smallest. */
-#define FB_INFLATE_BLOCKS 1024
-
 static int fb_inflate_batch(struct fb_balloon *fb, struct fb_batch *batch)
 {
 	struct fb_counters *counters = &fb->counters;
@@ -58,7 +55,7 @@ static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
 	int err;
 
 	fb_batch_init(&batch);
-	fb_source_take(fb, &batch, want_pages, FB_INFLATE_BLOCKS);
+	fb_source_take(fb, &batch, min(want_pages, FB_BATCH_PAGES), FB_BATCH_BLOCKS);
 	fb_count(&fb->counters, FB_C_inflate_take_us_last, fb_now_us() - start_us);
 	if (!batch.nr_blocks)
 		return -EAGAIN;

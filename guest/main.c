@@ -267,6 +267,7 @@ static void fb_remove(struct virtio_device *vdev)
 	fb_stop(fb);
 	fb_hint_destroy(fb);
 	destroy_workqueue(fb->wq);
+	fb_blocks_destroy(&fb->blocks);
 	kfree(fb);
 }
 
