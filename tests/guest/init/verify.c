@@ -2,9 +2,9 @@
 /*
  * verify.c - a process that proves that the guest's memory keeps what is written to it.
  *
- * Theory of operation: an area of whole chunks of 1 MiB. Each pass visits all chunks in a new
- * random order; a visit checks every page against the generation last written and writes the
- * next one. Now and then a visit unmaps the chunk and maps it afresh, so that its pages travel
+ * Theory of operation: an area of whole chunks of 2 MiB, the size of a huge page; half of them
+ * may be huge pages, half are not. Each pass visits all chunks in a new random order; a visit
+ * checks every page against the generation last written and writes the next one. Now and then a visit unmaps the chunk and maps it afresh, so that its pages travel
  * through the free lists and others come in their place, which must read zero; or it forks a
  * child that checks the old generation while the parent writes the new one, so that pages are
  * copied. Results are in memory shared with process 1. The first wrong word is kept; a page
@@ -21,7 +21,10 @@
 
 #include "fb_init.h"
 
-#define FB_CHUNK_PAGES (FB_MIB / FB_GUEST_PAGE_SIZE)
+/* Of a part of a huge page that is unmapped, the kernel frees nothing for a long time. */
+#define FB_CHUNK_MIB 2
+#define FB_CHUNK_BYTES (FB_CHUNK_MIB * FB_MIB)
+#define FB_CHUNK_PAGES (FB_CHUNK_BYTES / FB_GUEST_PAGE_SIZE)
 #define FB_REMAP_ONE_IN 16
 #define FB_FORK_ONE_IN 64
 
@@ -106,15 +109,25 @@ static void fb_visit_page(struct fb_verify *v, uint64_t page)
 	v->result->pages_checked++;
 }
 
+/* Map a chunk, in whatever was mapped there before. */
+static int fb_map_chunk(struct fb_verify *v, size_t chunk)
+{
+	unsigned char *start = v->area + chunk * FB_CHUNK_BYTES;
+
+	if (mmap(start, FB_CHUNK_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -errno;
+	if (madvise(start, FB_CHUNK_BYTES, chunk % 2 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+		return -errno;
+	return 0;
+}
+
 static void fb_remap_chunk(struct fb_verify *v, size_t chunk)
 {
-	unsigned char *start = v->area + chunk * FB_MIB;
-
 	for (uint64_t i = 0; i < FB_CHUNK_PAGES; i++)
 		fb_check_page(v, chunk * FB_CHUNK_PAGES + i);
-	munmap(start, FB_MIB);
-	if (mmap(start, FB_MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		 0) == MAP_FAILED)
+	munmap(v->area + chunk * FB_CHUNK_BYTES, FB_CHUNK_BYTES);
+	if (fb_map_chunk(v, chunk))
 		_exit(1);
 	memset(v->generations + chunk * FB_CHUNK_PAGES, 0,
 	       FB_CHUNK_PAGES * sizeof(*v->generations));
@@ -143,9 +156,9 @@ static void fb_keep_rate(struct fb_verify *v)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	if (v->next_ns + 50000000 < now_ns)
+	if (v->next_ns + FB_CHUNK_MIB * UINT64_C(50000000) < now_ns)
 		v->next_ns = now_ns;
-	v->next_ns += 1000000000 / rate_mib_s;
+	v->next_ns += FB_CHUNK_MIB * UINT64_C(1000000000) / rate_mib_s;
 	if (v->next_ns > now_ns) {
 		pause.tv_sec = (time_t)((v->next_ns - now_ns) / 1000000000);
 		pause.tv_nsec = (long)((v->next_ns - now_ns) % 1000000000);
@@ -197,6 +210,24 @@ static void *fb_map(size_t size, int sharing)
 	return area == MAP_FAILED ? NULL : area;
 }
 
+/* Map the area at a multiple of a chunk's size; what is in front of it stays unused. */
+static int fb_map_area(struct fb_verify *v, size_t chunks)
+{
+	unsigned char *room = mmap(NULL, (chunks + 1) * FB_CHUNK_BYTES, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t skew;
+
+	if (room == MAP_FAILED)
+		return -ENOMEM;
+	skew = (uintptr_t)room % FB_CHUNK_BYTES;
+	v->area = skew ? room + FB_CHUNK_BYTES - skew : room;
+	for (size_t i = 0; i < chunks; i++) {
+		if (fb_map_chunk(v, i))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The area of a verifier that has been stopped is kept: one of the same size takes it over. */
 static int fb_verify_prepare(struct fb_verify *v, size_t chunks)
 {
@@ -206,16 +237,17 @@ static int fb_verify_prepare(struct fb_verify *v, size_t chunks)
 		v->result = fb_map(sizeof(*v->result), MAP_SHARED);
 	if (v->chunks != chunks) {
 		if (v->chunks) {
-			munmap(v->area, v->chunks * FB_MIB);
+			munmap(v->area, v->chunks * FB_CHUNK_BYTES);
 			munmap(v->generations, v->chunks * FB_CHUNK_PAGES * sizeof(uint32_t));
 			munmap(v->order, v->chunks * sizeof(uint32_t));
 		}
-		v->area = fb_map(pages * FB_GUEST_PAGE_SIZE, MAP_PRIVATE);
+		if (fb_map_area(v, chunks))
+			return -ENOMEM;
 		v->generations = fb_map(pages * sizeof(*v->generations), MAP_PRIVATE);
 		v->order = fb_map(chunks * sizeof(*v->order), MAP_PRIVATE);
 		v->chunks = chunks;
 	}
-	if (!v->result || !v->area || !v->generations || !v->order)
+	if (!v->result || !v->generations || !v->order)
 		return -ENOMEM;
 	memset(v->result, 0, sizeof(*v->result));
 	for (size_t i = 0; i < chunks; i++)
@@ -236,11 +268,11 @@ int fb_verify_start(uint64_t bytes, unsigned int rate_mib_s)
 	pid_t pid;
 	int rc;
 
-	if (bytes < FB_MIB)
+	if (bytes < FB_CHUNK_BYTES)
 		return -EINVAL;
 	if (fb_job_running("verify"))
 		return -EEXIST;
-	rc = fb_verify_prepare(v, bytes / FB_MIB);
+	rc = fb_verify_prepare(v, bytes / FB_CHUNK_BYTES);
 	if (rc)
 		return rc;
 	v->result->rate_mib_s = rate_mib_s;
