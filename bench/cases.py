@@ -1,43 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The measurements: one guest each, with a process in it that verifies memory all the time."""
 
-import re
-import textwrap
 import time
-from dataclasses import dataclass
 
-from harness import host
-from harness.errors import CommandFailed, HarnessError, KernelLogError
+from harness.errors import HarnessError
 from harness.guest import MIB, Guest
 from harness.migration import transfer, wait_running
 
 import hostmem
+from run import (SETTLE_SECONDS, failure_text, final_verdict, gigabytes, given_mib, sent_text,
+                 start_verifier)
 from subjects import LIMIT
 
 VERIFY_MIB = 256
 VERIFY_RATE_MIB_S = 50
-VERIFY_SECONDS = 40
 INFLATE_GUEST_MIB = 4096
 MIGRATE_GUEST_MIB = 8192
-SMALLEST_GUEST_MIB = 896
-# What stays with a guest: the verified memory, the kernel, and some room.
-KEPT_MIB = 512
-SETTLE_SECONDS = 3
-
-
-def guest_mib(wanted_mib, copies):
-    """Size of a measured guest: what is wanted, or what the machine has."""
-    size = host.fit_guest_mib(wanted_mib, copies)
-    if size < SMALLEST_GUEST_MIB:
-        raise HarnessError(
-            f"this machine has {host.available_mib()} MiB of free memory; a measurement needs "
-            f"{SMALLEST_GUEST_MIB * copies + host.RESERVE_MIB} MiB: end other programs")
-    return size
-
-
-def gigabytes(mib):
-    """A size for the name of a case: 3072 becomes "3G"."""
-    return f"{mib / 1024:.3g}G"
 
 
 def inflate_case(memory_mib, populated):
@@ -51,26 +29,6 @@ def migrate_case(memory_mib):
     """Name of a migration case."""
     return (f"migrate {gigabytes(memory_mib)}, used {gigabytes(given_mib(memory_mib))} and freed, "
             "init_on_alloc=1")
-
-
-def given_mib(memory_mib):
-    """How much of a guest is inflated, or used and freed: three quarters, in a small one less."""
-    return min(memory_mib * 3 // 4, memory_mib - KEPT_MIB)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every measurement of a run shares.
-
-    record(subject, case, metric, value) takes each result, show(step, detail) says what is being
-    done, tell(text) says what went wrong.
-    """
-
-    accelerator: object
-    flush_stock: bool
-    record: object
-    show: object
-    tell: object
 
 
 def measure_limit(run, memory_mib):
@@ -92,11 +50,11 @@ def measure_inflate(run, subject, memory_mib):
     run.show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
     try:
         with Guest(config, f"inflate-{subject.name}", run.accelerator) as guest:
-            _prepare(guest)
+            start_verifier(guest, VERIFY_MIB, VERIFY_RATE_MIB_S)
             for populated in (False, True):
                 _measure_resize(run, subject, guest, populated)
             run.show(f"{subject.title}: verify the contents of memory")
-            verdict = _final_verdict(guest)
+            verdict = final_verdict(guest)
     except HarnessError as error:
         run.tell(f"{subject.title}: {error}")
         verdict = failure_text(error)
@@ -112,7 +70,7 @@ def measure_migration(run, subject, memory_mib):
     run.show(f"{subject.title}: boot a guest of {gigabytes(memory_mib)}")
     try:
         with Guest(config, f"migrate-{subject.name}", run.accelerator) as guest:
-            _prepare(guest)
+            start_verifier(guest, VERIFY_MIB, VERIFY_RATE_MIB_S)
             run.show(f"{subject.title}: a process uses {gigabytes(used)} and exits")
             guest.touch(used)
             time.sleep(SETTLE_SECONDS)
@@ -121,7 +79,7 @@ def measure_migration(run, subject, memory_mib):
                 run.record(subject.name, case, metric, value)
             run.show(f"{subject.title}: verify the contents of memory on the destination")
             wait_running(guest)
-            verdict = _final_verdict(guest)
+            verdict = final_verdict(guest)
     except HarnessError as error:
         run.tell(f"{subject.title}: {error}")
         verdict = failure_text(error)
@@ -133,7 +91,7 @@ def _transfer(run, subject, guest):
     with hostmem.warmed(guest.config.memory_mib) as release:
         run.show(f"{subject.title}: migrate")
         return transfer(guest, prepare=release, progress=lambda info: run.show(
-            f"{subject.title}: migrate", _sent_text(info)))
+            f"{subject.title}: migrate", sent_text(info)))
 
 
 def _migration_metrics(result):
@@ -144,27 +102,6 @@ def _migration_metrics(result):
         ("source_rss_before_bytes", result.rss_before_bytes),
         ("source_rss_bytes", result.rss_after_bytes),
     ]
-
-
-def failure_text(error):
-    """A verdict, in a few words, for a guest that did not live to the end."""
-    kind = "CRASHED" if isinstance(error, KernelLogError) else "FAILED"
-    cause = re.sub(r"\[ *\d+\.\d+\] ", "", str(error).splitlines()[0])
-    return f"{kind} ({textwrap.shorten(cause, 48, placeholder='...')})"
-
-
-def _prepare(guest):
-    """Check that the kernel zeroes what it allocates, start the verifier, let things settle."""
-    if not re.search(r"mem auto-init: .*heap alloc:on", guest.console_text()):
-        raise CommandFailed("the guest's kernel does not run with init_on_alloc=1")
-    guest.start_verifier(VERIFY_MIB, VERIFY_RATE_MIB_S)
-    time.sleep(SETTLE_SECONDS)
-
-
-def _final_verdict(guest):
-    """The verdict after one more pass over all of the verified memory, at full speed."""
-    guest.set_verifier_rate(0)
-    return guest.wait_verifier_passes(1, VERIFY_SECONDS).text
 
 
 def _measure_resize(run, subject, guest, populated):
@@ -183,8 +120,7 @@ def _measure_resize(run, subject, guest, populated):
         guest.touch(given)
     else:
         show("fill and free host memory")
-        with hostmem.warmed(given):
-            pass
+        hostmem.warm(given)
     record("rss_before_bytes", guest.machine.rss_bytes())
     show(f"inflate {gigabytes(given)}")
     record("inflate_s", guest.set_memory(memory_mib - given, progress=lambda actual: show(
@@ -194,8 +130,3 @@ def _measure_resize(run, subject, guest, populated):
     show(f"deflate {gigabytes(given)}")
     record("deflate_s", guest.set_memory(memory_mib, progress=lambda actual: show(
         f"deflate {gigabytes(given)}", f": {memory_mib - actual // MIB} MiB left")))
-
-
-def _sent_text(info):
-    ram = info.get("ram")
-    return f": {ram['transferred'] // MIB} MiB sent" if ram else ""

@@ -14,9 +14,10 @@ from harness.errors import HarnessError  # noqa: E402
 
 import cases  # noqa: E402
 import report  # noqa: E402
+import run as run_module  # noqa: E402
 from progress import Progress  # noqa: E402
 from results import Results, describe_run  # noqa: E402
-from subjects import ALL_SUBJECTS, INFLATE_SUBJECTS, MIGRATE_SUBJECTS  # noqa: E402
+from subjects import INFLATE_SUBJECTS, MIGRATE_SUBJECTS  # noqa: E402
 
 
 def measured_notes(accelerator, flush_stock):
@@ -40,7 +41,7 @@ def measured_notes(accelerator, flush_stock):
         "guest kernels run with Debian's defaults, of which init_on_alloc=1 matters here",
         "free page reporting is off, except for our driver on the stock device while inflating, "
         "where it offers the queue that the driver inflates through",
-        "a C program's madvise: a program without a guest that gives back as much populated memory "
+        "a C program: a program without a guest that gives back as much populated memory "
         "of its own in one call",
         flush,
     ]
@@ -51,8 +52,8 @@ def measure(repetitions, flush_stock, progress):
     progress.show("which accelerator boots a Debian kernel here")
     accelerator = accel.choose()
     progress.say(f"accelerator: {accelerator.name}, since {accelerator.reason}")
-    inflate_mib = cases.guest_mib(cases.INFLATE_GUEST_MIB, 1)
-    migrate_mib = cases.guest_mib(cases.MIGRATE_GUEST_MIB, 2)
+    inflate_mib = run_module.guest_mib(cases.INFLATE_GUEST_MIB, 1)
+    migrate_mib = run_module.guest_mib(cases.MIGRATE_GUEST_MIB, 2)
     notes = measured_notes(accelerator, flush_stock)
     for wanted, size in ((cases.INFLATE_GUEST_MIB, inflate_mib),
                          (cases.MIGRATE_GUEST_MIB, migrate_mib)):
@@ -60,7 +61,7 @@ def measure(repetitions, flush_stock, progress):
             notes.append(f"this machine had memory for a guest of {size} MiB only, not {wanted}")
             progress.say(notes[-1])
     results = Results(describe_run(accelerator, repetitions, notes))
-    run = cases.Run(accelerator, flush_stock, results.add, progress.show, progress.say)
+    run = run_module.Run(accelerator, flush_stock, results.add, progress.show, progress.say)
     for repetition in range(1, repetitions + 1):
         if repetitions > 1:
             progress.say(f"repetition {repetition} of {repetitions}")
@@ -86,7 +87,7 @@ def write_all(results, folder, json_path):
 
 def failed_subjects(results):
     """Titles of this project's subjects that lost memory or did not finish."""
-    return [subject.title for subject in ALL_SUBJECTS
+    return [subject.title for subject in MIGRATE_SUBJECTS
             if subject.ours and set(results.verdicts(subject.name)) != {"ok"}]
 
 

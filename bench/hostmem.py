@@ -10,15 +10,29 @@ from harness.errors import HarnessError
 
 PROGRAM = paths.BUILD / "bench" / "hostmem"
 FILL_SECONDS = 120
+# What a command is started through that shall get no transparent huge pages.
+WITHOUT_HUGE_PAGES = (str(PROGRAM), "plain")
 
 
-def limit_s(mib):
-    """Seconds that a plain C program takes to give that much of its memory back."""
-    done = subprocess.run([PROGRAM, "limit", str(mib)], capture_output=True, text=True,
-                          check=False)
+def _seconds(*arguments):
+    try:
+        done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False,
+                              timeout=FILL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise HarnessError(f"{PROGRAM}: not done within {FILL_SECONDS} s") from error
     if done.returncode:
         raise HarnessError(f"{PROGRAM}: {done.stderr.strip()}")
     return float(done.stdout)
+
+
+def limit_s(mib, huge_pages=True):
+    """Seconds that a plain C program takes to give that much of its memory back."""
+    return _seconds("limit", str(mib), *([] if huge_pages else ["small"]))
+
+
+def send_s(mib):
+    """Seconds that a plain C program takes to send that much memory over loopback TCP."""
+    return _seconds("send", str(mib))
 
 
 @contextmanager
@@ -44,3 +58,9 @@ def warmed(mib):
     finally:
         release()
         process.stdout.close()
+
+
+def warm(mib):
+    """Fill and free so much host memory."""
+    with warmed(mib):
+        pass

@@ -5,11 +5,12 @@ import html
 import io
 import re
 
+from results import unit
 from subjects import ALL_SUBJECTS
 
 TITLES = {subject.name: subject.title for subject in ALL_SUBJECTS}
 COLOURS = {"stock-no-hints": "#b9bec6", "stock": "#7d8590", "ours-on-stock": "#5aa9e6",
-           "ours": "#1f6feb", "limit": "#2da44e"}
+           "stock-on-ours": "#b08800", "ours": "#1f6feb", "limit": "#2da44e"}
 # The metrics of a case in the order of the table, and what a row of it is called.
 ROWS = {
     "inflate_s": "inflate", "deflate_s": "deflate", "rss_before_bytes": "QEMU's RSS before",
@@ -25,14 +26,30 @@ LICENCE = "<!-- SPDX-License-Identifier: " "GPL-2.0-or-later -->"
 PLOT_COLUMNS = 2
 
 
+def title(subject):
+    """A subject's name for people; what it was told beside its defaults stands in brackets."""
+    name, _, params = subject.partition(" ")
+    return TITLES.get(name, name.replace("-", " ")) + (f" ({params})" if params else "")
+
+
+def colour(subject):
+    """The colour of a subject in plots."""
+    return COLOURS.get(subject.partition(" ")[0], "#8250df")
+
+
 def value_text(metric, value):
     """A value with its unit, for people."""
     if value is None:
         return "-"
     if metric == "verdict":
         return value
-    if metric.endswith("_bytes"):
-        return f"{value / (1 << 20):,.0f} MiB"
+    kind = unit(metric)
+    if kind == "bytes":
+        return f"{value / (1 << 20):,.0f} MiB" if abs(value) >= 10 << 20 else f"{value >> 10} KiB"
+    if kind == "us":
+        return f"{value:.0f} us"
+    if kind != "s":
+        return f"{value:.1%}" if kind == "share" else f"{value:,.0f}"
     return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value:.2f} s"
 
 
@@ -119,8 +136,14 @@ def plot_svg(results, case_filter=""):
 def _plot_panel(axis, results, case, metric):
     subjects = [s for s in results.subjects(case) if results.median(case, s, metric) is not None]
     values = [results.median(case, subject, metric) for subject in subjects]
-    bars = axis.barh([TITLES[subject] for subject in subjects], values,
-                     color=[COLOURS[subject] for subject in subjects], height=0.7)
+    draw_bars(axis, results, case, metric, subjects, values)
+    axis.set_title(PLOTTED[metric].format(case), fontsize=9.5, loc="left", fontweight="bold")
+
+
+def draw_bars(axis, results, case, metric, subjects, values):
+    """A bar for each subject with its value and its ratio to stock."""
+    bars = axis.barh([title(subject) for subject in subjects], values,
+                     color=[colour(subject) for subject in subjects], height=0.7)
     for bar, subject in zip(bars, subjects):
         ratio = results.ratio(case, metric, subject, "stock") if subject != "stock" else None
         label = value_text(metric, bar.get_width())
@@ -130,13 +153,12 @@ def _plot_panel(axis, results, case, metric):
     axis.invert_yaxis()
     axis.set_xlim(0, max(values) * 1.35)
     axis.set_xticks([])
-    axis.set_title(PLOTTED[metric].format(case), fontsize=9.5, loc="left", fontweight="bold")
     axis.tick_params(axis="y", length=0, labelsize=9)
     for side in ("top", "right", "bottom"):
         axis.spines[side].set_visible(False)
 
 
-_STYLE = """
+STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em;
        color: #1f2328; }
 table { border-collapse: collapse; margin: 0.5em 0 1.5em; }
@@ -150,29 +172,35 @@ def html_page(results, title):
     """A page with the plots, the tables and what they were measured with; needs no network."""
     svg = re.sub(r"^.*?(?=<svg)", "", plot_svg(results), flags=re.S)
     parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>",
-             f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1>",
+             f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>",
              "<p>Less is better everywhere. A factor such as 50x says how many times better than "
              "the distribution's own driver and device (stock driver, stock device).</p>", svg]
     for case in results.cases():
         parts.append(_html_table(results, case))
-    parts.append("<h2>How it was measured</h2><ul>")
-    parts += [f"<li>{html.escape(note)}</li>" for note in results.meta["notes"]]
+    parts += notes_and_machine(results.meta)
+    return "\n".join(parts + ["</html>"])
+
+
+def notes_and_machine(meta):
+    """HTML of how it was measured, and with what."""
+    parts = ["<h2>How it was measured</h2><ul>"]
+    parts += [f"<li>{html.escape(note)}</li>" for note in meta["notes"]]
     parts.append("</ul><h2>Machine and versions</h2><table>")
     parts += [f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
-              for name, text in meta_lines(results.meta)]
-    return "\n".join(parts + ["</table></html>"])
+              for name, text in meta_lines(meta)]
+    return parts + ["</table>"]
 
 
 def _html_table(results, case):
     header = "".join(f"<th>{html.escape(TITLES[s])}</th>" for s in results.subjects(case))
     lines = [f"<h2>{html.escape(case)}</h2><table><tr><th></th>{header}</tr>"]
     for title, cells in case_rows(results, case, with_spread=True):
-        data = "".join(f"<td{_cell_class(cell)}>{html.escape(cell)}</td>" for cell in cells)
+        data = "".join(f"<td{cell_class(cell)}>{html.escape(cell)}</td>" for cell in cells)
         lines.append(f"<tr><th>{html.escape(title)}</th>{data}</tr>")
     return "\n".join(lines + ["</table>"])
 
 
-def _cell_class(cell):
+def cell_class(cell):
     if cell == "ok":
         return " class=ok"
     return " class=lost" if cell.startswith(("LOST", "CRASHED", "FAILED")) else ""

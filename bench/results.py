@@ -5,7 +5,7 @@
  "results": [{"case", "subject", "metric", "unit", "values", "median"}],
  "ratios": [{"case", "metric", "subject", "baseline", "ratio"}]}
 
-A metric's name says its unit. The metric "verdict" is a text: its median is "ok" where every
+A metric's name says its unit; one that says none is a count. The metric "verdict" is a text: its median is "ok" where every
 value is, else the first that is not. A ratio over 1 means that the subject is better than the
 baseline; for every metric here, less is better.
 """
@@ -17,14 +17,15 @@ import subprocess
 
 from harness import host, paths
 
-UNITS = {"_s": "s", "_bytes": "bytes", "verdict": "text"}
-RATIO_METRICS = ("inflate_s", "deflate_s", "migration_s", "sent_bytes", "source_rss_bytes")
+UNITS = {"_s": "s", "_us": "us", "_bytes": "bytes", "_share": "share", "verdict": "text"}
+RATIO_METRICS = ("inflate_s", "deflate_s", "touch_again_s", "migration_s", "sent_bytes",
+                 "source_rss_bytes", "destination_rss_bytes", "work_s")
 BASELINES = ("stock", "stock-no-hints")
 
 
 def unit(metric):
     """The unit that a metric's name says."""
-    return next(text for end, text in UNITS.items() if metric.endswith(end))
+    return next((text for end, text in UNITS.items() if metric.endswith(end)), "count")
 
 
 class Results:
@@ -33,6 +34,7 @@ class Results:
     def __init__(self, meta):
         self.meta = meta
         self._values = {}
+        self.compared = RATIO_METRICS
 
     def add(self, subject, case, metric, value):
         """Keep one repetition's value."""

@@ -38,11 +38,14 @@ class Subject:
 STOCK = Subject("stock", "stock driver, stock device", "stock", "stock")
 STOCK_NO_HINTS = Subject("stock-no-hints", "stock, without hints", "stock", "stock", hints=False)
 OURS_ON_STOCK = Subject("ours-on-stock", "our driver, stock device", "ours", "stock")
+STOCK_ON_OURS = Subject("stock-on-ours", "stock driver, our device", "stock", "ours")
+OURS_NO_HINTS = Subject("ours-no-hints", "our driver and device, without hints", "ours", "ours",
+                        hints=False)
 OURS = Subject("ours", "our driver, our device", "ours", "ours")
 
 INFLATE_SUBJECTS = (STOCK, OURS_ON_STOCK, OURS)
 MIGRATE_SUBJECTS = (STOCK_NO_HINTS, STOCK, OURS_ON_STOCK, OURS)
 
-# Not a guest at all: a plain C program that gives its own memory back.
-LIMIT = Subject("limit", "a C program's madvise", "", "")
-ALL_SUBJECTS = MIGRATE_SUBJECTS + (LIMIT,)
+# Not a guest at all: a plain C program that gives its own memory back, or sends it.
+LIMIT = Subject("limit", "a C program", "", "")
+ALL_SUBJECTS = MIGRATE_SUBJECTS + (STOCK_ON_OURS, OURS_NO_HINTS, LIMIT)

@@ -24,6 +24,9 @@ class GuestConfig:
     tcg_flush: None leaves the plugin's default; "on" or "off" loads the plugin with it, also
     beside a stock device.
     qmp_path: a further QMP socket, for a client that is no part of the harness.
+    disk_mib: size of a disk /dev/vda that reads zero and keeps nothing; 0: none.
+    initramfs: another archive than the tests' own.
+    launcher: a command that executes the command that follows it, for what QEMU inherits.
     """
 
     memory_mib: int = 1024
@@ -40,18 +43,27 @@ class GuestConfig:
     kernel_args: tuple = ()
     tcg_flush: str = None
     qmp_path: str = None
+    disk_mib: int = 0
+    initramfs: str = None
+    launcher: tuple = ()
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
         args = [
             "-machine", self.machine, "-m", f"{self.memory_mib}M", "-smp", str(self.cpus),
             "-nodefaults", "-display", "none", "-no-reboot",
-            "-kernel", str(paths.kernel_image()), "-initrd", str(paths.initramfs()),
+            "-kernel", str(paths.kernel_image()), "-initrd", str(self.initramfs or paths.initramfs()),
             "-append", " ".join(KERNEL_ARGS + tuple(self.kernel_args)),
         ]
         if self.qmp_path:
             args += ["-qmp", f"unix:{self.qmp_path},server=on,wait=off"]
-        return args + self._plugin_args() + self._device_args()
+        return args + self._disk_args() + self._plugin_args() + self._device_args()
+
+    def _disk_args(self):
+        if not self.disk_mib:
+            return []
+        return ["-blockdev", f"driver=null-co,node-name=disk0,size={self.disk_mib << 20},"
+                             "read-zeroes=on", "-device", "virtio-blk-pci,drive=disk0"]
 
     def _plugin_args(self):
         if self.device != "ours" and self.tcg_flush is None:

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 
 from . import paths
 
@@ -30,6 +31,18 @@ def rss_bytes(pid):
     """Resident memory of a process."""
     with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_seconds(pid):
+    """Processor time that a process has used, user and system, in seconds."""
+    # Linux gives each process a clock of its own; this is how its number is made.
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def anon_huge_bytes(pid):
+    """How much of a process's private memory is in transparent huge pages."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        return int(re.search(r"AnonHugePages:\s+(\d+)", rollup.read()).group(1)) << 10
 
 
 def cpu_model():

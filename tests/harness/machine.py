@@ -39,7 +39,8 @@ class Machine:
             raise
 
     def _spawn(self, config, accelerator, incoming, qmp, channel):
-        command = ["setpriv", "--pdeathsig", "KILL", paths.qemu()] + accelerator.qemu_args()
+        command = ["setpriv", "--pdeathsig", "KILL", *config.launcher, paths.qemu()]
+        command += accelerator.qemu_args()
         command += config.qemu_args()
         command += [
             "-chardev", f"file,id=console,path={self.console_path}",
@@ -59,6 +60,10 @@ class Machine:
     def rss_bytes(self):
         """Resident memory of the QEMU process."""
         return host.rss_bytes(self.process.pid)
+
+    def cpu_seconds(self):
+        """Processor time that all threads of the QEMU process have used so far."""
+        return host.cpu_seconds(self.process.pid)
 
     def alive(self):
         """Whether QEMU has not ended."""

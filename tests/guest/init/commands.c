@@ -109,6 +109,21 @@ static void fb_cmd_fragment(char *args)
 	fb_reply_result(fb_fragment_start(bytes, (unsigned int)fb_next_number(&args)));
 }
 
+static void fb_cmd_files(char *args)
+{
+	fb_reply_result(fb_files_make(fb_next_number(&args)));
+}
+
+static void fb_cmd_thin(char *args)
+{
+	fb_reply_result(fb_files_thin((unsigned int)fb_next_number(&args)));
+}
+
+static void fb_cmd_cache(char *args)
+{
+	fb_reply_result(fb_cache_start(fb_next_number(&args)));
+}
+
 static void fb_cmd_storm(char *args)
 {
 	unsigned int processes = (unsigned int)fb_next_number(&args);
@@ -189,15 +204,16 @@ static void fb_cmd_poweroff(char *args)
 }
 
 static const struct fb_command fb_commands[] = {
-	{ "ping", fb_cmd_ping },         { "insmod", fb_cmd_insmod },
-	{ "rmmod", fb_cmd_rmmod },       { "read", fb_cmd_read },
-	{ "write", fb_cmd_write },       { "touch", fb_cmd_touch },
-	{ "hold", fb_cmd_hold },         { "fragment", fb_cmd_fragment },
-	{ "storm", fb_cmd_storm },       { "verify", fb_cmd_verify },
-	{ "rate", fb_cmd_rate },         { "corrupt", fb_cmd_corrupt },
-	{ "verdict", fb_cmd_verdict },   { "running", fb_cmd_running },
-	{ "stop", fb_cmd_stop },         { "sh", fb_cmd_sh },
-	{ "poweroff", fb_cmd_poweroff },
+	{ "ping", fb_cmd_ping },       { "insmod", fb_cmd_insmod },
+	{ "rmmod", fb_cmd_rmmod },     { "read", fb_cmd_read },
+	{ "write", fb_cmd_write },     { "touch", fb_cmd_touch },
+	{ "hold", fb_cmd_hold },       { "fragment", fb_cmd_fragment },
+	{ "storm", fb_cmd_storm },     { "verify", fb_cmd_verify },
+	{ "rate", fb_cmd_rate },       { "corrupt", fb_cmd_corrupt },
+	{ "verdict", fb_cmd_verdict }, { "running", fb_cmd_running },
+	{ "stop", fb_cmd_stop },       { "sh", fb_cmd_sh },
+	{ "files", fb_cmd_files },     { "thin", fb_cmd_thin },
+	{ "cache", fb_cmd_cache },     { "poweroff", fb_cmd_poweroff },
 };
 
 /** fb_run_command() - run one line from the host, "SEQUENCE COMMAND [ARGUMENTS]", and answer. */

@@ -50,6 +50,11 @@ int fb_hold_start(uint64_t bytes);
 int fb_fragment_start(uint64_t bytes, unsigned int keep_one_in);
 int fb_storm_start(unsigned int processes, uint64_t bytes_each);
 
+/* files.c */
+int fb_files_make(uint64_t bytes);
+int fb_files_thin(unsigned int keep_one_in);
+int fb_cache_start(uint64_t bytes);
+
 /* pattern.c */
 uint64_t fb_random(uint64_t *state);
 void fb_pattern_write(uint64_t *words, uint64_t page, uint32_t generation);

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a step costs on both sides: differences between two looks at the counters."""
+
+import os
+import re
+
+from harness import host
+from harness.errors import CommandFailed, QmpError
+
+TICKS_PER_SECOND = 100
+BALLOON_NAMES = ("virtio-balloon",)
+IDLE_FIELDS = (3, 4)
+HOLDS_FILE = "zone_lock_holds"
+
+
+def look(guest):
+    """All counters of a guest and its QEMU now: {name: number}."""
+    values = {
+        "slab_bytes": guest.meminfo_kib("Slab") << 10,
+        "guest_cpu_s": guest_cpu_s(guest),
+        "requests": _requests(guest),
+    }
+    stats = driver_stats(guest)
+    values["kicks"], values["ranges"] = stats.get("kicks"), stats.get("ranges")
+    values["host_cpu_s"] = guest.machine.cpu_seconds()
+    return values
+
+
+def differences(before, after):
+    """[(name, difference)] of what both looks have."""
+    changed = []
+    for name, value in after.items():
+        if value is None or before[name] is None:
+            continue
+        change = value - before[name]
+        changed.append((name, change % (1 << 16) if name == "requests" else change))
+    return changed
+
+
+def guest_cpu_s(guest):
+    """Processor time that the guest has used, all of its CPUs, in seconds."""
+    fields = guest.read("/proc/stat").splitlines()[0].split()[1:9]
+    return sum(int(ticks) for index, ticks in enumerate(fields)
+               if index not in IDLE_FIELDS) / TICKS_PER_SECOND
+
+
+def driver_stats(guest):
+    """The counters of our driver; empty where another has the device, or none."""
+    return guest.driver_stats() if guest.bound_driver() == "virtio_fastballoon" else {}
+
+
+def driver_bytes(stats):
+    """The driver's own memory as its statistics give it, or None."""
+    for name in ("memory_bytes", "xbitmap_bytes"):
+        if name in stats:
+            return stats[name]
+    return None
+
+
+def qemu_memory(guest):
+    """(resident bytes, bytes in transparent huge pages) of the guest's QEMU."""
+    return guest.machine.rss_bytes(), host.anon_huge_bytes(guest.machine.process.pid)
+
+
+def zone_lock_holds(guest):
+    """[(up to so many us, holds)] of the zone locks, or None where the driver does not count."""
+    path = f"/sys/kernel/debug/virtio_fastballoon/{guest.virtio_name()}/{HOLDS_FILE}"
+    try:
+        text = guest.read(path)
+    except CommandFailed:
+        return None
+    rows = [re.findall(r"\d+(?:\.\d+)?", line) for line in text.splitlines()]
+    return [(float(row[-2]), int(row[-1])) for row in rows if len(row) >= 2] or None
+
+
+def _requests(guest):
+    """Elements that the device has taken from its queues, modulo 2^16; None if it cannot say."""
+    try:
+        path = _virtio_path(guest)
+        count = guest.qmp("x-query-virtio-status", path=path)["num-vqs"]
+        return sum(guest.qmp("x-query-virtio-queue-status", path=path, queue=queue).get(
+            "last-avail-idx", 0) for queue in range(count))
+    except (QmpError, KeyError):
+        return None
+
+
+def _virtio_path(guest):
+    for device in guest.qmp("x-query-virtio"):
+        if os.path.basename(os.path.dirname(device["path"])) == "balloon0":
+            return device["path"]
+    raise KeyError("no balloon")
+
+
+def percentile(holds, share):
+    """The least bound that this share of the holds does not exceed."""
+    wanted = sum(count for _, count in holds) * share
+    seen = 0
+    for bound, count in holds:
+        seen += count
+        if seen >= wanted:
+            return bound
+    return holds[-1][0]
