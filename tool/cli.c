@@ -12,6 +12,8 @@
 
 static const char fb_common_help[] =
 	"  --qmp SOCKET          QEMU's QMP socket; default: the variable " FB_ENV_QMP "\n"
+	"  --domain NAME         use this libvirt domain in place of a socket\n"
+	"  --connect URI         libvirt's URI for --domain; default: libvirt's own\n"
 	"  --json                write one JSON object\n"
 	"  --quiet               write no progress and, on success, no text\n"
 	"  -h, --help            show this text\n";
@@ -52,6 +54,12 @@ static bool fb_common_option(struct fb_cli *cli, int c)
 	case FB_OPT_QMP:
 		cli->socket = optarg;
 		return true;
+	case FB_OPT_DOMAIN:
+		cli->domain = optarg;
+		return true;
+	case FB_OPT_CONNECT:
+		cli->connect = optarg;
+		return true;
 	case FB_OPT_JSON:
 		cli->json = true;
 		return true;
@@ -83,7 +91,7 @@ int fb_getopt(struct fb_cli *cli, int argc, char **argv, const char *short_optio
 	do {
 		c = getopt_long(argc, argv, short_options, options, NULL);
 	} while (fb_common_option(cli, c));
-	if (c == -1 && !cli->socket)
+	if (c == -1 && !cli->socket && !cli->domain)
 		cli->socket = getenv(FB_ENV_QMP);
 	switch (c) {
 	case FB_OPT_HELP:

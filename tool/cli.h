@@ -22,6 +22,8 @@
 /* What fb_getopt() handles itself. */
 enum fb_common_option {
 	FB_OPT_QMP = 0x100,
+	FB_OPT_DOMAIN,
+	FB_OPT_CONNECT,
 	FB_OPT_JSON,
 	FB_OPT_QUIET,
 	FB_OPT_HELP = 'h',
@@ -29,13 +31,15 @@ enum fb_common_option {
 	FB_OPT_OWN = 0x200,
 };
 
-#define FB_COMMON_OPTIONS                                     \
-	{ "qmp", required_argument, NULL, FB_OPT_QMP },       \
-		{ "json", no_argument, NULL, FB_OPT_JSON },   \
-		{ "quiet", no_argument, NULL, FB_OPT_QUIET }, \
-		{ "help", no_argument, NULL, FB_OPT_HELP },   \
-	{                                                     \
-		0                                             \
+#define FB_COMMON_OPTIONS                                               \
+	{ "qmp", required_argument, NULL, FB_OPT_QMP },                 \
+		{ "domain", required_argument, NULL, FB_OPT_DOMAIN },   \
+		{ "connect", required_argument, NULL, FB_OPT_CONNECT }, \
+		{ "json", no_argument, NULL, FB_OPT_JSON },             \
+		{ "quiet", no_argument, NULL, FB_OPT_QUIET },           \
+		{ "help", no_argument, NULL, FB_OPT_HELP },             \
+	{                                                               \
+		0                                                       \
 	}
 
 struct fb_cli;
@@ -60,6 +64,8 @@ struct fb_command {
  * struct fb_cli - one call of a subcommand.
  * @command: which one.
  * @socket: path of the QMP socket, or NULL.
+ * @domain: name of a libvirt domain to be used in place of the socket, or NULL.
+ * @connect: libvirt's URI for that, or NULL for its default.
  * @json: write JSON.
  * @quiet: write no progress and, on success, no text.
  * @status: exit status once fb_getopt() has returned '?'.
@@ -67,6 +73,8 @@ struct fb_command {
 struct fb_cli {
 	const struct fb_command *command;
 	const char *socket;
+	const char *domain;
+	const char *connect;
 	bool json;
 	bool quiet;
 	int status;

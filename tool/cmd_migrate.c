@@ -262,6 +262,11 @@ static int fb_migrate_run(struct fb_cli *cli, int argc, char **argv)
 
 	if (!fb_migrate_parse(cli, &migrate, argc, argv))
 		return cli->status;
+	if (cli->domain)
+		return fb_fail(cli, NULL,
+			       "use virsh migrate; fastballoon drop-caches, compact, set and hints "
+			       "can prepare the guest",
+			       "libvirt migrates its domains itself");
 	status = fb_vm_open(cli, &qmp);
 	if (status)
 		return status;

@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libvirt.h"
+
 #define FB_QMP_CHUNK ((size_t)16384)
 /* Pause between attempts while the server's queue of connections is full. */
 #define FB_QMP_RETRY_MS 50
@@ -48,9 +50,16 @@ static uint64_t fb_deadline_us(unsigned int timeout_ms)
 	return fb_now_us() + (uint64_t)timeout_ms * 1000;
 }
 
-__attribute__((format(printf, 4, 5))) static int fb_qmp_error(struct fb_qmp *qmp, int error,
-							      const char *remedy,
-							      const char *format, ...)
+/**
+ * fb_qmp_error() - note why a call failed.
+ * @qmp: the connection.
+ * @error: the error, a negative errno.
+ * @remedy: what can be done about it, or NULL.
+ * @format: the cause, as for printf.
+ *
+ * Return: @error.
+ */
+int fb_qmp_error(struct fb_qmp *qmp, int error, const char *remedy, const char *format, ...)
 {
 	va_list args;
 
@@ -79,14 +88,20 @@ static int fb_qmp_read_signals(struct fb_qmp *qmp)
 	return 0;
 }
 
-/*
- * Waits for @events on the socket up to @deadline_us. Returns 1 when they are there, 0 when a
- * first signal came, -ETIMEDOUT (without a message) or -EINTR.
+/**
+ * fb_qmp_poll_fd() - wait for a file or a signal.
+ * @qmp: the connection.
+ * @fd: the file; negative for none.
+ * @events: what to wait for, as for poll().
+ * @deadline_us: how long at most, by fb_now_us().
+ *
+ * Return: 1 when the file is ready; 0 when a first signal has come; -ETIMEDOUT (without a
+ * message), -EINTR or another negative errno.
  */
-static int fb_qmp_poll(struct fb_qmp *qmp, short events, uint64_t deadline_us)
+int fb_qmp_poll_fd(struct fb_qmp *qmp, int fd, short events, uint64_t deadline_us)
 {
 	struct pollfd fds[2] = {
-		{ .fd = qmp->fd, .events = events },
+		{ .fd = fd, .events = events },
 		{ .fd = qmp->signal_fd, .events = POLLIN },
 	};
 	uint64_t now_us;
@@ -107,6 +122,11 @@ static int fb_qmp_poll(struct fb_qmp *qmp, short events, uint64_t deadline_us)
 	if (fds[1].revents)
 		return fb_qmp_read_signals(qmp);
 	return ready ? 1 : -ETIMEDOUT;
+}
+
+static int fb_qmp_poll(struct fb_qmp *qmp, short events, uint64_t deadline_us)
+{
+	return fb_qmp_poll_fd(qmp, qmp->fd, events, deadline_us);
 }
 
 static int fb_qmp_closed(struct fb_qmp *qmp)
@@ -154,7 +174,14 @@ static size_t fb_qmp_line(struct fb_qmp *qmp)
 	return 0;
 }
 
-static json_object *fb_qmp_parse(const char *line, size_t len)
+/**
+ * fb_qmp_parse() - read a message.
+ * @line: JSON.
+ * @len: its length in bytes.
+ *
+ * Return: the message, to be released by the caller; NULL where it is none.
+ */
+json_object *fb_qmp_parse(const char *line, size_t len)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(FB_QMP_DEPTH_MAX);
 	json_object *message;
@@ -307,27 +334,24 @@ static int fb_qmp_send(struct fb_qmp *qmp, const char *text, uint64_t deadline_u
 	return 0;
 }
 
-/* Sends a command under an id of its own, which *id receives. */
-static int fb_qmp_send_command(struct fb_qmp *qmp, const char *command, json_object *arguments,
-			       uint64_t deadline_us, uint64_t *id)
+/* The command as a line, under an id of its own that *id receives; NULL where memory is short. */
+static char *fb_qmp_format(struct fb_qmp *qmp, const char *command, json_object *arguments,
+			   uint64_t *id)
 {
 	json_object *message = json_object_new_object();
 	char *line = NULL;
-	int rc;
 
 	*id = qmp->next_id++;
 	fb_json_add_text(message, "execute", command);
 	if (arguments)
 		fb_json_add(message, "arguments", arguments);
-	fb_json_add_u64(message, "id", *id);
+	if (!qmp->libvirt)
+		fb_json_add_u64(message, "id", *id);
 	if (asprintf(&line, "%s\n",
 		     json_object_to_json_string_ext(message, JSON_C_TO_STRING_PLAIN)) < 0)
-		rc = fb_qmp_error(qmp, -ENOMEM, NULL, "out of memory");
-	else
-		rc = fb_qmp_send(qmp, line, deadline_us);
-	free(line);
+		line = NULL;
 	json_object_put(message);
-	return rc;
+	return line;
 }
 
 /* Waits for the reply to the command @id and queues the events that come before it. */
@@ -350,6 +374,27 @@ static int fb_qmp_read_reply(struct fb_qmp *qmp, uint64_t id, uint64_t deadline_
 		else
 			json_object_put(*reply);
 	}
+}
+
+/* Sends a command and waits for its reply; -ETIMEDOUT is without a message. */
+static int fb_qmp_exchange(struct fb_qmp *qmp, const char *command, json_object *arguments,
+			   json_object **message)
+{
+	uint64_t deadline_us = fb_deadline_us(FB_QMP_REPLY_MS), id;
+	char *line = fb_qmp_format(qmp, command, arguments, &id);
+	int rc;
+
+	if (!line)
+		return fb_qmp_error(qmp, -ENOMEM, NULL, "out of memory");
+	if (qmp->libvirt) {
+		rc = fb_libvirt_call(qmp, line, deadline_us, message);
+	} else {
+		rc = fb_qmp_send(qmp, line, deadline_us);
+		if (!rc)
+			rc = fb_qmp_read_reply(qmp, id, deadline_us, message);
+	}
+	free(line);
+	return rc;
 }
 
 static int fb_qmp_refused(struct fb_qmp *qmp, const char *command, const json_object *error)
@@ -375,15 +420,12 @@ static int fb_qmp_refused(struct fb_qmp *qmp, const char *command, const json_ob
 int fb_qmp_call(struct fb_qmp *qmp, const char *command, json_object *arguments,
 		json_object **reply)
 {
-	uint64_t deadline_us = fb_deadline_us(FB_QMP_REPLY_MS), id;
 	json_object *message = NULL, *error;
 	int rc;
 
 	if (reply)
 		*reply = NULL;
-	rc = fb_qmp_send_command(qmp, command, arguments, deadline_us, &id);
-	if (!rc)
-		rc = fb_qmp_read_reply(qmp, id, deadline_us, &message);
+	rc = fb_qmp_exchange(qmp, command, arguments, &message);
 	if (rc == -ETIMEDOUT)
 		return fb_qmp_error(qmp, rc, "see whether QEMU hangs",
 				    "QEMU did not answer %s on %s within %d s", command, qmp->path,
@@ -460,6 +502,20 @@ static int fb_qmp_greet(struct fb_qmp *qmp, uint64_t deadline_us)
 }
 
 /**
+ * fb_qmp_init() - get a connection ready to be opened, or to be closed.
+ * @qmp: the connection.
+ * @path: what it leads to, for messages; must outlive the connection.
+ */
+void fb_qmp_init(struct fb_qmp *qmp, const char *path)
+{
+	memset(qmp, 0, sizeof(*qmp));
+	qmp->fd = -1;
+	qmp->signal_fd = -1;
+	qmp->path = path;
+	qmp->next_id = 1;
+}
+
+/**
  * fb_qmp_open() - connect to a QMP server and get ready for commands.
  * @qmp: the connection; to be closed in either case.
  * @path: path of the UNIX socket, which must outlive the connection.
@@ -471,11 +527,7 @@ int fb_qmp_open(struct fb_qmp *qmp, const char *path)
 	uint64_t deadline_us = fb_deadline_us(FB_QMP_GREETING_MS);
 	int rc;
 
-	memset(qmp, 0, sizeof(*qmp));
-	qmp->fd = -1;
-	qmp->signal_fd = -1;
-	qmp->path = path;
-	qmp->next_id = 1;
+	fb_qmp_init(qmp, path);
 	rc = fb_qmp_connect(qmp, deadline_us);
 	if (!rc)
 		rc = fb_qmp_greet(qmp, deadline_us);
@@ -516,6 +568,7 @@ void fb_qmp_close(struct fb_qmp *qmp)
 		json_object_put(event);
 	json_object_put(qmp->greeting);
 	free(qmp->line);
+	fb_libvirt_close(qmp->libvirt);
 	if (qmp->fd >= 0)
 		close(qmp->fd);
 	if (qmp->signal_fd >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qmp.h - a client of QEMU's machine protocol (QMP) over a UNIX socket.
+ * qmp.h - a client of QEMU's machine protocol (QMP) over a UNIX socket, or through libvirt.
  *
  * Every wait has a limit. Functions return 0 or more, or a negative errno:
  *   -EPROTO     the peer does not speak QMP
@@ -27,12 +27,15 @@
 #define FB_QMP_GREETING_MS 5000
 #define FB_QMP_REPLY_MS 30000
 
+struct fb_libvirt;
+
 /**
  * struct fb_qmp - a connection to a QMP server.
+ * @libvirt: the domain, where it goes through libvirt; else NULL.
  * @fd: the socket, or -1.
  * @signal_fd: where signals are read once they are caught, or -1.
  * @interrupts: SIGINT, SIGTERM and SIGHUP caught so far.
- * @path: the socket's path, as given.
+ * @path: the socket's path or the domain's name, as given.
  * @next_id: id of the next command.
  * @greeting: what the server said first, an object.
  * @events: the last events, a ring of objects.
@@ -46,6 +49,7 @@
  * @remedy: what can be done about it, or an empty string.
  */
 struct fb_qmp {
+	struct fb_libvirt *libvirt;
 	int fd;
 	int signal_fd;
 	unsigned int interrupts;
@@ -64,6 +68,11 @@ struct fb_qmp {
 };
 
 uint64_t fb_now_us(void);
+int fb_qmp_error(struct fb_qmp *qmp, int error, const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+int fb_qmp_poll_fd(struct fb_qmp *qmp, int fd, short events, uint64_t deadline_us);
+json_object *fb_qmp_parse(const char *line, size_t len);
+void fb_qmp_init(struct fb_qmp *qmp, const char *path);
 int fb_qmp_open(struct fb_qmp *qmp, const char *path);
 void fb_qmp_close(struct fb_qmp *qmp);
 int fb_qmp_catch_signals(struct fb_qmp *qmp);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libvirt.h"
 #include "output.h"
 
 /**
@@ -19,11 +20,18 @@
  */
 int fb_vm_open(struct fb_cli *cli, struct fb_qmp *qmp)
 {
-	int status;
+	int status, rc;
 
-	if (!cli->socket || !*cli->socket)
-		return fb_usage(cli, "no VM named: give --qmp SOCKET or set " FB_ENV_QMP);
-	if (!fb_qmp_open(qmp, cli->socket))
+	if (cli->socket && cli->domain)
+		return fb_usage(cli, "give either --qmp or --domain");
+	if (cli->connect && !cli->domain)
+		return fb_usage(cli, "--connect takes a --domain");
+	if (!(cli->socket && *cli->socket) && !(cli->domain && *cli->domain))
+		return fb_usage(
+			cli, "no VM named: give --qmp SOCKET or --domain NAME, or set " FB_ENV_QMP);
+	rc = cli->domain ? fb_libvirt_open(qmp, cli->connect, cli->domain) :
+			   fb_qmp_open(qmp, cli->socket);
+	if (!rc)
 		return FB_EXIT_OK;
 	status = fb_fail_qmp(cli, qmp);
 	fb_qmp_close(qmp);

@@ -29,7 +29,7 @@ def test_help_of_a_command(run, name):
     asked, option = run("help", name), run(name, "--help")
     assert asked.status == option.status == 0 and asked.out == option.out
     assert asked.out.startswith(f"usage: fastballoon {name} ")
-    assert all(text in asked.out for text in ("--qmp", "--json", "--quiet", "--help"))
+    assert all(text in asked.out for text in ("--qmp", "--domain", "--json", "--quiet", "--help"))
     assert max(map(len, asked.out.splitlines())) <= 90
 
 
