@@ -35,7 +35,7 @@ static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 	size_t i;
 
 	seq_printf(m, "pages %lu\n", fb_blocks_pages(&fb->blocks));
-	seq_printf(m, "target_pages %lu\n", READ_ONCE(fb->target_pages));
+	seq_printf(m, "target_pages %lu\n", READ_ONCE(fb->size.target_pages));
 	seq_printf(m, "blocks %lu\n", READ_ONCE(fb->blocks.nr_blocks));
 	seq_printf(m, "movable_pages %lu\n", fb_movable_pages(fb));
 	fb_debugfs_show_record(m, fb);
@@ -44,7 +44,9 @@ static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 			   fb_encoder_bytes(&fb->deflate.enc) + fb_encoder_bytes(&fb->report.enc) +
 			   fb_encoder_bytes(&fb->hint.queue.enc));
 	seq_printf(m, "unacked_pages %lu\n", READ_ONCE(fb->unacked.nr_pages));
-	seq_printf(m, "stall %s\n", READ_ONCE(fb->stall));
+	seq_printf(m, "stall %s\n", fb_progress_reason_name(READ_ONCE(fb->progress.reason)));
+	seq_printf(m, "settled %d\n", READ_ONCE(fb->progress.settled));
+	seq_printf(m, "reachable_pages %u\n", READ_ONCE(fb->progress.reachable_pages));
 	seq_printf(m, "source %s\n", fb_source_name(fb));
 	seq_printf(m, "source_reason %s\n", fb->source_reason);
 	seq_printf(m, "transport %s\n", fb_transport_name(fb));

@@ -6,6 +6,8 @@
  * - The size worker inflates and deflates. It alone inflates.
  * - Migrations exchange pages of the balloon, in any task's context; they wait for nothing. The
  *   movable worker tells the device of it.
+ * - The control worker takes the host's requests and sends replies and progress. It waits for
+ *   nobody. Requests that take long have workers of their own (caches.c).
  * - The OOM notifier deflates, in any task's context; it waits for a bounded time only.
  * - The hint worker answers a migration's command ids, on a workqueue of its own.
  * - The stats worker refills the statistics buffer.
@@ -15,11 +17,12 @@
  * Locks, outermost first:
  * - fb->movable.lock (mutex): one at a time tells the device of migrations.
  * - A queue's lock (mutex), held while the device is waited for. Nobody holds two of them.
- * - fb->actual_lock (mutex): order of writes of "actual".
+ * - fb->size.actual_lock (mutex): order of writes of "actual".
  * - fb->blocks.lock (mutex): the balloon's contents. Nothing is waited for under it.
  * - A ballooned page's lock; where it is taken under a queue's lock it is only tried.
  * - fb->movable.info.pages_lock (spinlock, interrupts off).
  * - fb->hint.acked_lock (spinlock).
+ * - fb->goal.lock, fb->progress.lock, fb->ctrl.lock (spinlocks): nobody holds two of them.
  * - fb->stop_lock (spinlock, interrupts off): no work is queued once fb->stopping is set.
  * - zone->lock (spinlock, interrupts off), which only buddy.c, walk.c and hint_hold.c take. No
  *   other lock is taken and nothing allocated under it.
@@ -46,22 +49,27 @@
 
 #include "blocks.h"
 #include "buddy.h"
+#include "caches.h"
 #include "counters.h"
+#include "ctrl.h"
 #include "debugfs.h"
 #include "deflate.h"
 #include "encode.h"
+#include "goal.h"
 #include "hint.h"
 #include "inflate.h"
 #include "movable.h"
 #include "oom.h"
 #include "pages.h"
 #include "params.h"
+#include "progress.h"
 #include "queue.h"
 #include "report.h"
 #include "size.h"
 #include "source.h"
 #include "stats.h"
 #include "transport.h"
+#include "wake.h"
 #include "walk.h"
 
 /* How long a device that does not answer holds up the driver's removal, at least once. */
@@ -70,7 +78,7 @@
 /**
  * struct fb_balloon - one device.
  * @vdev: the device.
- * @wq: runs @size_work and the statistics.
+ * @wq: runs all work but the hints'.
  * @stop_lock: protects @stopping against work being queued.
  * @stopping: the driver is being unbound or the machine suspended.
  * @dead: the device has been reset; it uses no page and answers no buffer.
@@ -90,13 +98,12 @@
  * @source_reason: why from there.
  * @next_node: NUMA node from which the next batch comes first.
  * @poison_val: what the device was told that freed pages contain.
- * @size_work: brings the balloon to its target.
- * @target_pages: the target when it was last read.
- * @size_seq: @config_seq when @size_work last ran.
- * @retry_ms: its current pause.
- * @stall: why the balloon is not at its target.
- * @actual_lock: orders writes of "actual".
- * @actual_written: when it was last written, in jiffies.
+ * @size: the way to the target.
+ * @goal: how the host wants it to be gone.
+ * @wake: notices that the guest frees memory.
+ * @progress: how far the balloon is, and why it is not further.
+ * @ctrl: the control queues.
+ * @caches: what the host has asked for that makes memory free.
  * @oom_nb: the OOM notifier.
  * @oom_registered: it is in force.
  * @oom_until: when the balloon may grow again, in jiffies.
@@ -133,13 +140,12 @@ struct fb_balloon {
 	int next_node;
 	u32 poison_val;
 
-	struct delayed_work size_work;
-	unsigned long target_pages;
-	int size_seq;
-	unsigned int retry_ms;
-	const char *stall;
-	struct mutex actual_lock;
-	unsigned long actual_written;
+	struct fb_size size;
+	struct fb_goal goal;
+	struct fb_wake wake;
+	struct fb_progress progress;
+	struct fb_ctrl ctrl;
+	struct fb_caches caches;
 
 	struct notifier_block oom_nb;
 	bool oom_registered;
@@ -177,6 +183,8 @@ static inline u64 fb_now_us(void)
 
 void fb_fail(struct fb_balloon *fb, int err);
 void fb_queue_work(struct fb_balloon *fb, struct workqueue_struct *wq, struct work_struct *work);
-void fb_queue_size_work(struct fb_balloon *fb, unsigned int delay_ms);
+void fb_queue_delayed_work(struct fb_balloon *fb, struct delayed_work *work, unsigned int delay_ms);
+void fb_requeue_delayed_work(struct fb_balloon *fb, struct delayed_work *work,
+			     unsigned int delay_ms);
 
 #endif

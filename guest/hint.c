@@ -28,12 +28,28 @@
 /* Ranges in a buffer to a device with F_HINT_LOGGED, which reads all of them. */
 #define FB_HINT_RANGES 64
 
-static u32 fb_hint_read_id(struct fb_balloon *fb)
+/** fb_hint_read_id() - the command id that the configuration shows. May sleep. */
+u32 fb_hint_read_id(struct fb_balloon *fb)
 {
 	u32 id;
 
 	virtio_cread_le(fb->vdev, struct virtio_balloon_config, free_page_hint_cmd_id, &id);
 	return id;
+}
+
+/*
+ * The command id to go by. With control queues a round begins when both configuration and
+ * request name it, and whichever ends it first does so.
+ */
+static u32 fb_hint_current_id(struct fb_balloon *fb)
+{
+	u32 asked_id = READ_ONCE(fb->hint.asked_id), id = fb_hint_read_id(fb);
+
+	if (!fb->hint.by_request || id == asked_id || id == VIRTIO_BALLOON_CMD_ID_DONE)
+		return id;
+	if (asked_id == VIRTIO_BALLOON_CMD_ID_DONE)
+		return VIRTIO_BALLOON_CMD_ID_DONE;
+	return VIRTIO_BALLOON_CMD_ID_STOP;
 }
 
 /* Whether what the driver is doing is no longer what the host wants. */
@@ -45,7 +61,7 @@ static bool fb_hint_interrupted(struct fb_queue *q)
 
 	if (fb_stopping(fb))
 		return true;
-	id = fb_hint_read_id(fb);
+	id = fb_hint_current_id(fb);
 	if (id == hint->watched_id)
 		return false;
 	if (id == VIRTIO_BALLOON_CMD_ID_STOP && hint->late_zeros) {
@@ -117,13 +133,30 @@ static int fb_hint_send_all(struct fb_balloon *fb)
 	return err;
 }
 
+/* Pages hinted since the driver was bound. */
+static u64 fb_hint_pages(struct fb_balloon *fb)
+{
+	return atomic64_read(&fb->counters.values[FB_C_hinted_pages]);
+}
+
+/* What a round that ended with an error is to the host. */
+static u16 fb_hint_status(const struct fb_hint *hint, int err)
+{
+	if (err == -EINTR)
+		return VIRTIO_FASTBALLOON_STATUS_CANCELED;
+	if (err)
+		return VIRTIO_FASTBALLOON_STATUS_FAILED;
+	return hint->mode == FB_HINT_OFF ? VIRTIO_FASTBALLOON_STATUS_PARTIAL :
+					   VIRTIO_FASTBALLOON_STATUS_OK;
+}
+
 /* Answer one command id. */
 static int fb_hint_round(struct fb_balloon *fb, u32 id)
 {
 	struct fb_hint *hint = &fb->hint;
 	struct fb_queue *q = &hint->queue;
-	u64 start_us = fb_now_us();
-	int err;
+	u64 start_us = fb_now_us(), start_pages = fb_hint_pages(fb);
+	int err, round_err;
 
 	hint->watched_id = id;
 	hint->late_zeros = 0;
@@ -132,12 +165,13 @@ static int fb_hint_round(struct fb_balloon *fb, u32 id)
 		return err;
 	hint->answered_id = id;
 	hint->done = false;
-	hint->late_zeros = hint->mode == FB_HINT_READ ? 0 : 1;
+	hint->late_zeros = hint->mode == FB_HINT_READ || hint->by_request ? 0 : 1;
 	hint->start_id = cpu_to_virtio32(fb->vdev, id);
 	err = fb_queue_add_out(q, &hint->start_id, sizeof(hint->start_id), q);
 	fb_queue_kick(q);
 	if (!err)
 		err = fb_hint_send_all(fb);
+	round_err = err;
 	if (err == -EINTR)
 		fb_count(&fb->counters, FB_C_hint_rounds_cut, 1);
 	if (!err || err == -EINTR)
@@ -146,15 +180,21 @@ static int fb_hint_round(struct fb_balloon *fb, u32 id)
 	hint->rounds++;
 	fb_count(&fb->counters, FB_C_hint_rounds, 1);
 	fb_count_set(&fb->counters, FB_C_hint_round_us_last, fb_now_us() - start_us);
+	fb_ctrl_hint_ended(fb, id, fb_hint_status(hint, round_err),
+			   fb_hint_pages(fb) - start_pages);
 	return err;
 }
 
 static void fb_hint_finish(struct fb_balloon *fb)
 {
+	unsigned long kept_pages = READ_ONCE(fb->hint.acked_pages);
+
 	fb->hint.done = true;
 	fb->hint.rounds = 0;
 	if (fb->hint.mode == FB_HINT_ALLOC)
 		fb_hint_alloc_release(fb);
+	fb_ctrl_hint_ended(fb, VIRTIO_BALLOON_CMD_ID_DONE, VIRTIO_FASTBALLOON_STATUS_OK,
+			   kept_pages);
 }
 
 static bool fb_hint_is_round(u32 id)
@@ -171,7 +211,7 @@ static bool fb_hint_step(struct fb_balloon *fb)
 	u32 id;
 
 	q->config_seq = atomic_read(&fb->config_seq);
-	id = fb_hint_read_id(fb);
+	id = fb_hint_current_id(fb);
 	hint->watched_id = id;
 	hint->late_zeros = 0;
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
@@ -200,6 +240,19 @@ void fb_hint_wake(struct fb_balloon *fb)
 {
 	if (fb_queue_exists(&fb->hint.queue))
 		fb_queue_work(fb, fb->hint.wq, &fb->hint.work);
+}
+
+/**
+ * fb_hint_ask() - the host's last request about hints. Control worker only.
+ * @fb: the balloon; its device has a free page queue.
+ * @cmd_id: of the round to begin, VIRTIO_BALLOON_CMD_ID_STOP or VIRTIO_BALLOON_CMD_ID_DONE.
+ */
+void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id)
+{
+	WRITE_ONCE(fb->hint.asked_id, cmd_id);
+	atomic_inc(&fb->config_seq);
+	wake_up_all(&fb->acked);
+	fb_hint_wake(fb);
 }
 
 /** fb_hint_mode_name() - how hints are made safe, for debugfs. */
@@ -268,6 +321,8 @@ int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq)
 		return 0;
 	fb_hint_choose(fb);
 	hint->answered_id = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->asked_id = VIRTIO_BALLOON_CMD_ID_STOP;
+	hint->by_request = virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_CTRL_VQ);
 	hint->stop_id = cpu_to_virtio32(fb->vdev, VIRTIO_BALLOON_CMD_ID_STOP);
 	if (hint->mode == FB_HINT_ALLOC) {
 		err = fb_hint_alloc_start(fb);

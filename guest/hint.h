@@ -23,7 +23,7 @@ struct fb_balloon;
 enum fb_hint_mode { FB_HINT_OFF, FB_HINT_READ, FB_HINT_HOLD, FB_HINT_ALLOC };
 
 /**
- * struct fb_hint - see above; the queue's lock protects all but @work and @acked.
+ * struct fb_hint - see above; the queue's lock protects all but @work, @acked and @asked_id.
  * @queue: the free page queue.
  * @wq: runs @work alone, so that no other work delays a migration.
  * @work: answers the host's command ids.
@@ -31,6 +31,8 @@ enum fb_hint_mode { FB_HINT_OFF, FB_HINT_READ, FB_HINT_HOLD, FB_HINT_ALLOC };
  * @off_reason: why @mode is FB_HINT_OFF, for debugfs.
  * @watched_id: what the configuration showed when the work in progress began.
  * @answered_id: the last id that was answered.
+ * @by_request: a round needs a request as well (docs/protocol.md, DRV-X-1).
+ * @asked_id: what the last request asks for: a command id, CMD_ID_STOP or CMD_ID_DONE.
  * @late_zeros: how many times CMD_ID_STOP may be read without stopping (see hint.c).
  * @rounds: rounds answered in this migration.
  * @start_id: the id as the device reads it; unchanged while the ring holds it.
@@ -52,6 +54,8 @@ struct fb_hint {
 	const char *off_reason;
 	u32 watched_id;
 	u32 answered_id;
+	bool by_request;
+	u32 asked_id;
 	unsigned int late_zeros;
 	unsigned int rounds;
 	__virtio32 start_id;
@@ -73,6 +77,8 @@ void fb_hint_destroy(struct fb_balloon *fb);
 int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq);
 void fb_hint_stop(struct fb_balloon *fb);
 void fb_hint_wake(struct fb_balloon *fb);
+void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id);
+u32 fb_hint_read_id(struct fb_balloon *fb);
 const char *fb_hint_mode_name(const struct fb_balloon *fb);
 
 /* The modes that hold blocks: hint_hold.c, hint_alloc.c. */

@@ -58,7 +58,7 @@ static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
 	fb_source_take(fb, &batch, min(want_pages, FB_BATCH_PAGES), FB_BATCH_BLOCKS);
 	fb_count(&fb->counters, FB_C_inflate_take_us_last, fb_now_us() - start_us);
 	if (!batch.nr_blocks)
-		return -EAGAIN;
+		return fb_size_cut(fb) ? 0 : -EAGAIN;
 	/* A page may have left the balloon unannounced and be in the batch: see movable.c. */
 	err = fb_movable_settle(fb);
 	if (err) {
@@ -93,12 +93,11 @@ static void fb_inflate_clear_times(struct fb_counters *counters)
  * fb_inflate() - take pages into the balloon. Size worker only; sleeps.
  * @fb: the balloon.
  * @want_pages: how many.
- * @config_seq: ends early where the configuration has changed since it had this number.
  *
- * Return: 0 when done or ended early; -EAGAIN where the guest has nothing left to give; an
- * error of fb_queue_wait() where the device does not work.
+ * Return: 0 when done, or ended early by fb_size_cut(); -EAGAIN where the guest has nothing left to
+ * give; an error of fb_queue_wait() where the device does not work.
  */
-int fb_inflate(struct fb_balloon *fb, unsigned long want_pages, int config_seq)
+int fb_inflate(struct fb_balloon *fb, unsigned long want_pages)
 {
 	unsigned long start_pages = fb_blocks_pages(&fb->blocks);
 	u64 start_us = fb_now_us();
@@ -106,7 +105,7 @@ int fb_inflate(struct fb_balloon *fb, unsigned long want_pages, int config_seq)
 
 	fb_inflate_clear_times(&fb->counters);
 	err = fb_inflate_settle(fb);
-	while (!err && !fb_stopping(fb) && config_seq == atomic_read(&fb->config_seq)) {
+	while (!err && !fb_size_cut(fb)) {
 		unsigned long done_pages = fb_blocks_pages(&fb->blocks) - start_pages;
 
 		if (fb_oom_backoff_ms(fb)) {

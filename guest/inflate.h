@@ -7,6 +7,6 @@
 
 struct fb_balloon;
 
-int fb_inflate(struct fb_balloon *fb, unsigned long want_pages, int config_seq);
+int fb_inflate(struct fb_balloon *fb, unsigned long want_pages);
 
 #endif

@@ -10,7 +10,16 @@
 #include "compat/vqs.h"
 #include "fastballoon.h"
 
-enum { FB_VQ_INFLATE, FB_VQ_DEFLATE, FB_VQ_STATS, FB_VQ_HINT, FB_VQ_REPORT, FB_NR_VQS };
+enum {
+	FB_VQ_INFLATE,
+	FB_VQ_DEFLATE,
+	FB_VQ_STATS,
+	FB_VQ_HINT,
+	FB_VQ_REPORT,
+	FB_VQ_REQUEST,
+	FB_VQ_MESSAGE,
+	FB_NR_VQS,
+};
 
 /**
  * fb_fail() - the device does not work as it should: let the balloon grow no more.
@@ -21,7 +30,6 @@ void fb_fail(struct fb_balloon *fb, int err)
 {
 	if (fb_stopping(fb) || fb_dead(fb))
 		return;
-	WRITE_ONCE(fb->stall, "the device does not work");
 	if (!xchg(&fb->failed, true))
 		dev_err(&fb->vdev->dev,
 			"the device failed (%d): no inflation until the driver is bound anew\n",
@@ -39,16 +47,30 @@ void fb_queue_work(struct fb_balloon *fb, struct workqueue_struct *wq, struct wo
 	spin_unlock_irqrestore(&fb->stop_lock, flags);
 }
 
-/** fb_queue_size_work() - the same for the size worker; a sooner time replaces a later one. */
-void fb_queue_size_work(struct fb_balloon *fb, unsigned int delay_ms)
+/** fb_requeue_delayed_work() - the same for delayed work; the new time replaces an old one. */
+void fb_requeue_delayed_work(struct fb_balloon *fb, struct delayed_work *work,
+			     unsigned int delay_ms)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&fb->stop_lock, flags);
-	if (!fb->stopping && delay_ms)
-		queue_delayed_work(fb->wq, &fb->size_work, msecs_to_jiffies(delay_ms));
-	else if (!fb->stopping)
-		mod_delayed_work(fb->wq, &fb->size_work, 0);
+	if (!fb->stopping)
+		mod_delayed_work(fb->wq, work, msecs_to_jiffies(delay_ms));
+	spin_unlock_irqrestore(&fb->stop_lock, flags);
+}
+
+/** fb_queue_delayed_work() - the same; an old time stays, unless the work shall run now. */
+void fb_queue_delayed_work(struct fb_balloon *fb, struct delayed_work *work, unsigned int delay_ms)
+{
+	unsigned long flags;
+
+	if (!delay_ms) {
+		fb_requeue_delayed_work(fb, work, 0);
+		return;
+	}
+	spin_lock_irqsave(&fb->stop_lock, flags);
+	if (!fb->stopping)
+		queue_delayed_work(fb->wq, work, msecs_to_jiffies(delay_ms));
 	spin_unlock_irqrestore(&fb->stop_lock, flags);
 }
 
@@ -75,7 +97,8 @@ static void fb_write_poison(struct fb_balloon *fb)
 
 /*
  * Find the queues. A queue that is not named gets no number, so the numbers are packed as
- * QEMU packs them, by the features that it offers; fb_validate() accepts all that matter.
+ * QEMU packs them, by the features that it offers; fb_validate() accepts all that matter, but
+ * for reporting, whose number the control queues follow: it is named where it is offered.
  */
 static int fb_find_queues(struct fb_balloon *fb, struct virtqueue *vqs[FB_NR_VQS])
 {
@@ -83,12 +106,19 @@ static int fb_find_queues(struct fb_balloon *fb, struct virtqueue *vqs[FB_NR_VQS
 		[FB_VQ_INFLATE] = { "inflate", fb_queue_callback },
 		[FB_VQ_DEFLATE] = { "deflate", fb_queue_callback },
 	};
+	bool reports = virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_REPORTING);
 
 	if (virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_STATS_VQ))
 		want[FB_VQ_STATS] = (struct fb_vq_want){ "stats", fb_stats_callback };
 	if (virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
 		want[FB_VQ_HINT] = (struct fb_vq_want){ "free_page", fb_queue_callback };
-	if (virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_REPORTING))
+	if (virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_CTRL_VQ)) {
+		want[FB_VQ_REQUEST] = (struct fb_vq_want){ "request", fb_ctrl_callback };
+		want[FB_VQ_MESSAGE] = (struct fb_vq_want){ "message", fb_ctrl_callback };
+		reports |= fb->vdev->config->get_features(fb->vdev) &
+			   BIT_ULL(VIRTIO_BALLOON_F_REPORTING);
+	}
+	if (reports)
 		want[FB_VQ_REPORT] = (struct fb_vq_want){ "reporting", fb_queue_callback };
 	return fb_find_vqs(fb->vdev, FB_NR_VQS, vqs, want);
 }
@@ -100,14 +130,14 @@ static void fb_release_queues(struct fb_balloon *fb)
 	fb->vdev->config->del_vqs(fb->vdev);
 }
 
-static int fb_setup_queues(struct fb_balloon *fb)
+static int fb_setup_queues(struct fb_balloon *fb, struct virtqueue *vqs[FB_NR_VQS])
 {
-	struct virtqueue *vqs[FB_NR_VQS] = {};
-	int err;
+	int err = fb_find_queues(fb, vqs);
 
-	err = fb_find_queues(fb, vqs);
 	if (err)
 		return err;
+	if (!virtio_has_feature(fb->vdev, VIRTIO_BALLOON_F_REPORTING))
+		vqs[FB_VQ_REPORT] = NULL;
 	fb_transport_choose(fb);
 	err = fb_transport_setup(fb, vqs[FB_VQ_INFLATE], vqs[FB_VQ_DEFLATE], vqs[FB_VQ_REPORT]);
 	if (!err)
@@ -166,8 +196,9 @@ static void fb_quiesce(struct fb_balloon *fb)
 {
 	fb_forbid_work(fb);
 	fb_settle_reports(fb);
-	cancel_delayed_work_sync(&fb->size_work);
-	cancel_work_sync(&fb->movable.work);
+	cancel_delayed_work_sync(&fb->size.work);
+	fb_wake_stop(fb);
+	fb_ctrl_quiesce(fb);
 	cancel_work_sync(&fb->stats.work);
 	cancel_work_sync(&fb->hint.work);
 	fb_oom_stop(fb);
@@ -185,19 +216,24 @@ static void fb_stop(struct fb_balloon *fb)
 	fb_reset_device(fb);
 	fb_deflate_after_reset(fb);
 	fb_hint_stop(fb);
+	fb_ctrl_stop(fb);
 	fb_release_queues(fb);
 }
 
 /* From features agreed on to a working balloon; also after a suspend. */
 static int fb_start(struct fb_balloon *fb)
 {
+	struct virtqueue *vqs[FB_NR_VQS] = {};
 	int err;
 
 	fb->failed = false;
 	fb->dead = false;
+	fb_size_start(fb);
+	fb_goal_start(fb);
+	fb_progress_start(fb);
 	fb_source_choose(fb);
 	fb_write_poison(fb);
-	err = fb_setup_queues(fb);
+	err = fb_setup_queues(fb, vqs);
 	if (err)
 		return err;
 	virtio_device_ready(fb->vdev);
@@ -210,6 +246,7 @@ static int fb_start(struct fb_balloon *fb)
 		return err;
 	}
 	fb_report_start(fb);
+	fb_ctrl_start(fb, vqs[FB_VQ_REQUEST], vqs[FB_VQ_MESSAGE]);
 	fb_hint_wake(fb);
 	fb_size_wake(fb);
 	return 0;
@@ -237,13 +274,20 @@ static int fb_probe(struct virtio_device *vdev)
 	fb_batch_init(&fb->unacked);
 	fb_movable_init(fb);
 	fb_size_init(fb);
+	fb_goal_init(fb);
+	fb_progress_init(fb);
+	fb_ctrl_init(fb);
+	fb_caches_init(fb);
 	fb_stats_init(fb);
 	fb->wq = alloc_workqueue("fastballoon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!fb->wq)
 		goto free;
-	err = fb_hint_create(fb);
+	err = fb_wake_create(fb);
 	if (err)
 		goto destroy_wq;
+	err = fb_hint_create(fb);
+	if (err)
+		goto destroy_wake;
 	err = fb_start(fb);
 	if (err)
 		goto destroy_hint;
@@ -252,6 +296,8 @@ static int fb_probe(struct virtio_device *vdev)
 
 destroy_hint:
 	fb_hint_destroy(fb);
+destroy_wake:
+	fb_wake_destroy(fb);
 destroy_wq:
 	destroy_workqueue(fb->wq);
 free:
@@ -266,6 +312,7 @@ static void fb_remove(struct virtio_device *vdev)
 	fb_debugfs_remove(fb);
 	fb_stop(fb);
 	fb_hint_destroy(fb);
+	fb_wake_destroy(fb);
 	destroy_workqueue(fb->wq);
 	fb_blocks_destroy(&fb->blocks);
 	kfree(fb);
@@ -287,8 +334,7 @@ static int fb_restore(struct virtio_device *vdev)
 
 /*
  * Page poison matters only where freed pages have known contents. Without it such a guest
- * cannot have reported pages discarded. The reporting queue is the last one, so that refusing
- * it shifts no queue's number. Memory is passed by guest-physical address always.
+ * cannot have reported pages discarded. Memory is passed by guest-physical address always.
  */
 static int fb_validate(struct virtio_device *vdev)
 {
@@ -305,7 +351,7 @@ static const unsigned int fb_features[] = {
 	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,  VIRTIO_BALLOON_F_FREE_PAGE_HINT,
 	VIRTIO_BALLOON_F_PAGE_POISON,     VIRTIO_BALLOON_F_REPORTING,
 	VIRTIO_FASTBALLOON_F_SG,          VIRTIO_FASTBALLOON_F_PAGE_BITMAP,
-	VIRTIO_FASTBALLOON_F_HINT_LOGGED,
+	VIRTIO_FASTBALLOON_F_HINT_LOGGED, VIRTIO_FASTBALLOON_F_CTRL_VQ,
 };
 
 static const struct virtio_device_id fb_ids[] = {
@@ -334,6 +380,7 @@ static int __init fb_init(void)
 	int err;
 
 	fb_debugfs_init();
+	fb_wake_find();
 	err = register_virtio_driver(&fb_driver);
 	if (err)
 		fb_debugfs_exit();

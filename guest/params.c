@@ -125,6 +125,12 @@ module_param_cb(oom_deflate_mib, &fb_bounded_ops, &fb_oom_deflate_mib, 0444);
 MODULE_PARM_DESC(oom_deflate_mib, "memory in MiB given back each time the guest is out of it, if "
 				  "the host allows that (1 to 65536, default 256)");
 
+static const char *const fb_requests_names[] = { "all", "inflate", "none", NULL };
+static struct fb_choice fb_requests_choice = { .names = fb_requests_names };
+module_param_cb(ctrl_requests, &fb_choice_ops, &fb_requests_choice, 0444);
+MODULE_PARM_DESC(ctrl_requests, "what the host may ask for: all (default), inflate (how to go to "
+				"the target; neither drop caches nor compact memory) or none");
+
 /** fb_param_source() - page_source. */
 enum fb_source fb_param_source(void)
 {
@@ -165,4 +171,10 @@ unsigned int fb_param_hint_hold_mib(void)
 unsigned int fb_param_oom_mib(void)
 {
 	return fb_oom_deflate_mib.value;
+}
+
+/** fb_param_ctrl_requests() - ctrl_requests. */
+enum fb_requests fb_param_ctrl_requests(void)
+{
+	return fb_requests_choice.value;
 }

@@ -17,6 +17,8 @@ enum fb_transport {
 	FB_TRANSPORT_MIX,
 };
 
+enum fb_requests { FB_REQUESTS_ALL, FB_REQUESTS_INFLATE, FB_REQUESTS_NONE };
+
 enum fb_source fb_param_source(void);
 enum fb_transport fb_param_transport(void);
 unsigned long fb_param_bitmap_run_pages(void);
@@ -24,5 +26,6 @@ bool fb_param_hints(void);
 unsigned int fb_param_hint_min_order(void);
 unsigned int fb_param_hint_hold_mib(void);
 unsigned int fb_param_oom_mib(void);
+enum fb_requests fb_param_ctrl_requests(void);
 
 #endif

@@ -2,14 +2,20 @@
 /*
  * size.c - the worker that brings the balloon to the size that the host asks for.
  *
- * It runs when the configuration changes, and again after a pause while the guest has not
- * enough to give. The pause begins with FB_RETRY_MIN_MS, doubles up to FB_RETRY_MAX_MS, and
- * is forgotten as soon as there is progress or a new target.
+ * It runs when the configuration changes, when a request comes, when the guest has freed
+ * memory while it was short of its target (wake.c), and after a pause. That begins with
+ * FB_RETRY_MIN_MS and doubles: soon after a stall reclaim and exiting processes may have more,
+ * later only what wakes nobody remains, such as cache that can be reclaimed by now.
  */
 #include "fastballoon.h"
 
-#define FB_RETRY_MIN_MS 200
-#define FB_RETRY_MAX_MS 2000
+#define FB_RETRY_MIN_MS 10
+#define FB_RETRY_MAX_MS 5000
+/* The same where the kernel can't tell when memory is freed. */
+#define FB_RETRY_BLIND_MAX_MS 1000
+
+/* A pause as long as this means that there is nothing more to be had for the moment. */
+#define FB_RETRY_EXHAUSTED_MS (4 * FB_RETRY_MIN_MS)
 
 /* Each write to the configuration leaves the guest: not more often than this on the way. */
 #define FB_PROGRESS_MS 50
@@ -20,90 +26,147 @@ static unsigned long fb_size_target(struct fb_balloon *fb)
 
 	BUILD_BUG_ON(PAGE_SHIFT != VIRTIO_BALLOON_PFN_SHIFT);
 	virtio_cread_le(fb->vdev, struct virtio_balloon_config, num_pages, &num_pages);
-	WRITE_ONCE(fb->target_pages, num_pages);
+	if (num_pages != fb->size.target_pages)
+		fb->size.retry_ms = 0;
+	WRITE_ONCE(fb->size.target_pages, num_pages);
 	return num_pages;
 }
 
-/** fb_size_write_actual() - tell the host the balloon's size. May sleep. */
+/** fb_size_write_actual() - tell the host the balloon's size, if it is new. May sleep. */
 void fb_size_write_actual(struct fb_balloon *fb)
 {
+	struct fb_size *size = &fb->size;
 	u32 actual;
 
-	mutex_lock(&fb->actual_lock);
+	mutex_lock(&size->actual_lock);
 	actual = fb_blocks_pages(&fb->blocks);
-	virtio_cwrite_le(fb->vdev, struct virtio_balloon_config, actual, &actual);
-	fb->actual_written = jiffies;
-	mutex_unlock(&fb->actual_lock);
+	if (!size->actual_known || actual != size->actual_pages) {
+		virtio_cwrite_le(fb->vdev, struct virtio_balloon_config, actual, &actual);
+		size->actual_pages = actual;
+		size->actual_known = true;
+	}
+	size->actual_written = jiffies;
+	mutex_unlock(&size->actual_lock);
 }
 
 /** fb_size_progress() - tell the host the balloon's size if it has not been told just now. */
 void fb_size_progress(struct fb_balloon *fb)
 {
-	if (time_after(jiffies, fb->actual_written + msecs_to_jiffies(FB_PROGRESS_MS)))
-		fb_size_write_actual(fb);
+	u16 reason = fb->progress.reason;
+
+	if (!time_after(jiffies, fb->size.actual_written + msecs_to_jiffies(FB_PROGRESS_MS)))
+		return;
+	fb_size_write_actual(fb);
+	if (!fb->size.retry_ms)
+		reason = VIRTIO_FASTBALLOON_REASON_NONE;
+	fb_progress_update(fb, reason, false);
 }
 
-static unsigned int fb_size_pause_ms(struct fb_balloon *fb, bool progress)
+/** fb_size_cut() - whether the size worker should leave off and look around; for all it calls. */
+bool fb_size_cut(struct fb_balloon *fb)
 {
-	unsigned int oom_ms = fb_oom_backoff_ms(fb);
-
-	if (oom_ms) {
-		WRITE_ONCE(fb->stall, "the guest was out of memory a moment ago");
-		return oom_ms;
-	}
-	WRITE_ONCE(fb->stall, "the guest has no memory left to give");
-	if (progress || !fb->retry_ms)
-		fb->retry_ms = FB_RETRY_MIN_MS;
-	else
-		fb->retry_ms = min(2 * fb->retry_ms, FB_RETRY_MAX_MS);
-	fb_count(&fb->counters, FB_C_inflate_stalls, 1);
-	return fb->retry_ms;
+	return fb_stopping(fb) || fb_goal_expired(fb) ||
+	       fb->size.config_seq != atomic_read(&fb->config_seq);
 }
 
-static int fb_size_step(struct fb_balloon *fb, unsigned long target_pages, int config_seq)
+static int fb_size_step(struct fb_balloon *fb, unsigned long target_pages)
 {
 	unsigned long pages = fb_blocks_pages(&fb->blocks);
 
 	if (target_pages < pages)
 		return fb_deflate(fb, pages - target_pages);
-	if (target_pages > pages && !fb_failed(fb))
-		return fb_inflate(fb, target_pages - pages, config_seq);
+	if (target_pages > pages && !fb_goal_settled(fb))
+		return fb_failed(fb) ? -EIO : fb_inflate(fb, target_pages - pages);
 	return 0;
+}
+
+/* Choose the next pause after a stall. */
+static void fb_size_back_off(struct fb_balloon *fb, bool progress)
+{
+	struct fb_size *size = &fb->size;
+
+	if (progress || !size->retry_ms)
+		size->retry_ms = FB_RETRY_MIN_MS;
+	else
+		size->retry_ms = min(2 * size->retry_ms, FB_RETRY_MAX_MS);
+	fb_count(&fb->counters, FB_C_inflate_stalls, 1);
+}
+
+static enum fb_outcome fb_size_outcome(struct fb_balloon *fb, int err, u16 reason)
+{
+	if (err && err != -EAGAIN)
+		return FB_OUTCOME_FAILED;
+	if (!err && fb_blocks_pages(&fb->blocks) == fb->size.target_pages)
+		return FB_OUTCOME_REACHED;
+	if (!err)
+		return FB_OUTCOME_CUT;
+	if (reason != VIRTIO_FASTBALLOON_REASON_ALLOCATION ||
+	    fb->size.retry_ms >= FB_RETRY_EXHAUSTED_MS)
+		return FB_OUTCOME_EXHAUSTED;
+	return FB_OUTCOME_STALLED;
+}
+
+/* Come back to a balloon that is short of its target: later, or when memory is freed. */
+static void fb_size_retry(struct fb_balloon *fb, unsigned long free_pages)
+{
+	unsigned int pause_ms = fb_oom_backoff_ms(fb);
+
+	if (!pause_ms)
+		pause_ms = fb->size.retry_ms;
+	if (pause_ms >= FB_RETRY_EXHAUSTED_MS && !fb_wake_arm(fb, free_pages))
+		pause_ms = min(pause_ms, FB_RETRY_BLIND_MAX_MS);
+	fb_queue_delayed_work(fb, &fb->size.work, fb_goal_clip_ms(fb, pause_ms));
 }
 
 static void fb_size_work(struct work_struct *work)
 {
-	struct fb_balloon *fb = container_of(work, struct fb_balloon, size_work.work);
-	int config_seq = atomic_read(&fb->config_seq);
-	unsigned long before_pages = fb_blocks_pages(&fb->blocks);
+	struct fb_balloon *fb = container_of(work, struct fb_balloon, size.work.work);
+	unsigned long before_pages = fb_blocks_pages(&fb->blocks), free_pages;
+	u16 reason = VIRTIO_FASTBALLOON_REASON_NONE;
+	enum fb_outcome outcome;
+	bool settled;
 	int err;
 
 	if (fb_stopping(fb))
 		return;
-	if (config_seq != fb->size_seq)
-		fb->retry_ms = 0;
-	fb->size_seq = config_seq;
-	err = fb_size_step(fb, fb_size_target(fb), config_seq);
-	fb_size_write_actual(fb);
+	fb_count(&fb->counters, FB_C_size_runs, 1);
+	fb->size.config_seq = atomic_read(&fb->config_seq);
+	fb_goal_begin(fb, fb_size_target(fb));
+	err = fb_size_step(fb, fb->size.target_pages);
+	free_pages = global_zone_page_state(NR_FREE_PAGES);
+	if (fb_goal_settled(fb))
+		reason = fb->progress.reason;
+	if (err)
+		reason = fb_progress_stall_reason(fb);
 	if (err == -EAGAIN)
-		fb_queue_size_work(fb, fb_size_pause_ms(fb, fb_blocks_pages(&fb->blocks) !=
-								    before_pages));
-	else if (!err)
-		WRITE_ONCE(fb->stall, "none");
-	if (config_seq != atomic_read(&fb->config_seq))
+		fb_size_back_off(fb, fb_blocks_pages(&fb->blocks) != before_pages);
+	fb_size_write_actual(fb);
+	outcome = fb_size_outcome(fb, err, reason);
+	settled = fb_goal_end(fb, outcome, reason);
+	if (err == -EAGAIN && !settled)
+		fb_size_retry(fb, free_pages);
+	else if (outcome == FB_OUTCOME_CUT && !settled)
 		fb_size_wake(fb);
+	else
+		fb_wake_detach(fb);
 }
 
 /** fb_size_init() - prepare the worker. */
 void fb_size_init(struct fb_balloon *fb)
 {
-	mutex_init(&fb->actual_lock);
-	INIT_DELAYED_WORK(&fb->size_work, fb_size_work);
-	WRITE_ONCE(fb->stall, "none");
+	mutex_init(&fb->size.actual_lock);
+	INIT_DELAYED_WORK(&fb->size.work, fb_size_work);
+}
+
+/** fb_size_start() - the host may have been told another size by someone else. */
+void fb_size_start(struct fb_balloon *fb)
+{
+	fb->size.actual_known = false;
+	fb->size.retry_ms = 0;
 }
 
 /** fb_size_wake() - look at the target now. Any context. */
 void fb_size_wake(struct fb_balloon *fb)
 {
-	fb_queue_size_work(fb, 0);
+	fb_queue_delayed_work(fb, &fb->size.work, 0);
 }

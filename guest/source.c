@@ -72,8 +72,8 @@ struct page *fb_source_alloc(unsigned int order)
 	return alloc_pages(gfp, order);
 }
 
-/* Whether the guest can do without another few blocks of an order. */
-static bool fb_source_can_spare(unsigned int order)
+/** fb_source_can_spare() - whether the guest can do without another few blocks of an order. */
+bool fb_source_can_spare(unsigned int order)
 {
 	long need_pages = (long)FB_RESERVE_CHECK_BLOCKS << order;
 
@@ -106,7 +106,7 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 			fb_count(&fb->counters, FB_C_alloc_failures, 1);
 			return false;
 		}
-		if (fb_stopping(fb))
+		if (fb_size_cut(fb))
 			return false;
 		cond_resched();
 	}
@@ -120,7 +120,7 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
  * @want_pages: how many pages.
  * @max_blocks: blocks after which it is full.
  *
- * The batch is empty afterwards only where no page could be had.
+ * The batch is empty afterwards only where no page could be had, or fb_size_cut() says so.
  */
 void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks)
@@ -137,5 +137,5 @@ void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long
 		more_pages = min(want_pages, batch->nr_pages + FB_RECLAIM_PAGES);
 		ok = fb_source_take_alloc(fb, batch, more_pages, max_blocks);
 	} while (ok && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
-		 !fb_stopping(fb));
+		 !fb_size_cut(fb));
 }

@@ -15,6 +15,7 @@ void fb_source_choose(struct fb_balloon *fb);
 const char *fb_source_name(const struct fb_balloon *fb);
 void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks);
+bool fb_source_can_spare(unsigned int order);
 struct page *fb_source_alloc(unsigned int order);
 
 #endif

@@ -18,7 +18,7 @@ struct fb_vq_want {
 	vq_callback_t *callback;
 };
 
-#define FB_VQS_MAX 5
+#define FB_VQS_MAX 7
 
 /**
  * fb_find_vqs() - make the device's virtqueues.
