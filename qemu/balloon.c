@@ -127,6 +127,7 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 	fb_balloon_add_queues(balloon);
 	if (fb_offers(balloon, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
 		fb_hinting_realize(balloon);
+	fb_prefault_realize(&balloon->prefault, balloon->prefault_incoming);
 	fb_hole_skip_realize(balloon); /* last, so that it is the first to be notified */
 }
 
@@ -135,6 +136,7 @@ static void fb_balloon_unrealize(DeviceState *dev)
 	FbBalloon *balloon = FB_BALLOON(dev);
 
 	fb_hole_skip_unrealize(balloon);
+	fb_prefault_unrealize(&balloon->prefault);
 	if (balloon->hint.vq)
 		fb_hinting_unrealize(balloon);
 	qemu_remove_balloon_handler(&balloon->core);
@@ -156,6 +158,7 @@ static int fb_balloon_post_load(void *opaque, int version_id)
 	/* No migration is going on over here: what the driver still holds can go. */
 	if (*state != FB_HINT_STOP)
 		*state = FB_HINT_DONE;
+	fb_prefault_loaded(&balloon->prefault);
 	fb_ctrl_loaded(&balloon->core);
 	fb_statsq_post_load(balloon);
 	return 0;
@@ -244,6 +247,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BIT64("ctrl-vq", FbBalloon, offered, VIRTIO_FASTBALLOON_F_CTRL_VQ, true),
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
+	DEFINE_PROP_BOOL("prefault-incoming", FbBalloon, prefault_incoming, true),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),
 	DEFINE_PROP_END_OF_LIST(),
 };

@@ -14,6 +14,7 @@
 #include "fastballoon_device.h"
 #include "hinting.h"
 #include "hole_skip.h"
+#include "prefault.h"
 #include "queue.h"
 
 #define TYPE_FB_BALLOON "virtio-fastballoon-device"
@@ -48,12 +49,14 @@ struct FbBalloon {
 	FbQueue *queues[FB_QUEUES_MAX]; /* by number; that of the statsq is NULL */
 	FbStatsPoll stats;
 	FbHinting hinting;
+	FbPrefault prefault;
 	FbHoleSkip hole_skip;
 
 	/* Properties. */
 	uint64_t offered; /* feature bits chosen by properties */
 	bool hint_logged;
 	bool eager_clear;
+	bool prefault_incoming;
 	IOThread *iothread; /* accepted for the stock device's command lines, see hinting.c */
 };
 

@@ -33,6 +33,7 @@
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
+#include "qemu/cutils.h"
 #include "qemu/module.h"
 #include "qemu/timer.h"
 #include "standard-headers/linux/virtio_ids.h"

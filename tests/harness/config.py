@@ -27,6 +27,7 @@ class GuestConfig:
     disk_mib: size of a disk /dev/vda that reads zero and keeps nothing; 0: none.
     initramfs: another archive than the tests' own.
     launcher: a command that executes the command that follows it, for what QEMU inherits.
+    preallocated: QEMU backs all of the guest's memory before it starts.
     """
 
     memory_mib: int = 1024
@@ -46,6 +47,7 @@ class GuestConfig:
     disk_mib: int = 0
     initramfs: str = None
     launcher: tuple = ()
+    preallocated: bool = False
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
@@ -55,6 +57,9 @@ class GuestConfig:
             "-kernel", str(paths.kernel_image()), "-initrd", str(self.initramfs or paths.initramfs()),
             "-append", " ".join(KERNEL_ARGS + tuple(self.kernel_args)),
         ]
+        if self.preallocated:
+            args += ["-object", f"memory-backend-ram,id=ram,size={self.memory_mib}M,prealloc=on",
+                     "-machine", "memory-backend=ram"]
         if self.qmp_path:
             args += ["-qmp", f"unix:{self.qmp_path},server=on,wait=off"]
         return args + self._disk_args() + self._plugin_args() + self._device_args()
