@@ -63,6 +63,11 @@ struct FbBalloon {
 /* host.c: the services that the device core asks for; takes the FbBalloon. */
 extern const struct fb_host_ops fb_qemu_host_ops;
 
+/** fb_block_is_backend() - whether a RAM block is that of a memory backend: the guest's memory. */
+bool fb_block_is_backend(const RAMBlock *rb);
+/** fb_any_backend_is_migrated() - false where x-ignore-shared leaves out all of the memory. */
+bool fb_any_backend_is_migrated(void);
+
 /** fb_current_ram_bytes() - guest memory that a balloon size is subtracted from. */
 uint64_t fb_current_ram_bytes(void);
 /** fb_guest_bytes() - what of it is left to the guest. */

@@ -36,11 +36,11 @@ static void *fb_hint_worker_thread(void *opaque)
 	rcu_register_thread();
 	qemu_mutex_lock(&worker->lock);
 	while ((job = fb_hint_worker_take(worker))) {
-		worker->busy = true;
+		worker->current = job;
 		qemu_mutex_unlock(&worker->lock);
 		fb_hint_worker_run(job);
 		qemu_mutex_lock(&worker->lock);
-		worker->busy = false;
+		worker->current = NULL;
 		QSIMPLEQ_INSERT_TAIL(&worker->done, job, next);
 		qemu_cond_broadcast(&worker->idle);
 		qemu_bh_schedule(worker->done_bh);
@@ -57,7 +57,7 @@ void fb_hint_worker_start(FbHintWorker *worker, QEMUBHFunc *done, void *opaque)
 	qemu_cond_init(&worker->idle);
 	QSIMPLEQ_INIT(&worker->pending);
 	QSIMPLEQ_INIT(&worker->done);
-	worker->busy = false;
+	worker->current = NULL;
 	worker->quit = false;
 	worker->done_bh = qemu_bh_new(done, opaque);
 	qemu_thread_create(&worker->thread, "fastballoon-hint", fb_hint_worker_thread, worker,
@@ -93,26 +93,48 @@ void fb_hint_worker_void(FbHintWorker *worker)
 {
 	qemu_mutex_lock(&worker->lock);
 	QSIMPLEQ_CONCAT(&worker->done, &worker->pending);
-	while (worker->busy)
+	while (worker->current)
 		qemu_cond_wait(&worker->idle, &worker->lock);
 	qemu_mutex_unlock(&worker->lock);
 }
 
-VirtQueueElement *fb_hint_worker_next(FbHintWorker *worker)
+/* The buffer of the first job that is done and has one; under the lock. */
+static VirtQueueElement *fb_hint_worker_done_elem(FbHintWorker *worker)
 {
 	VirtQueueElement *elem = NULL;
 	FbHintJob *job;
 
-	qemu_mutex_lock(&worker->lock);
-	job = QSIMPLEQ_FIRST(&worker->done);
-	if (job)
+	while (!elem && (job = QSIMPLEQ_FIRST(&worker->done))) {
 		QSIMPLEQ_REMOVE_HEAD(&worker->done, next);
-	qemu_mutex_unlock(&worker->lock);
-	if (job) {
 		elem = job->elem;
 		g_array_unref(job->ranges);
 		g_free(job);
 	}
+	return elem;
+}
+
+VirtQueueElement *fb_hint_worker_next(FbHintWorker *worker)
+{
+	VirtQueueElement *elem;
+
+	qemu_mutex_lock(&worker->lock);
+	elem = fb_hint_worker_done_elem(worker);
+	qemu_mutex_unlock(&worker->lock);
+	return elem;
+}
+
+VirtQueueElement *fb_hint_worker_abandon(FbHintWorker *worker)
+{
+	VirtQueueElement *elem;
+
+	qemu_mutex_lock(&worker->lock);
+	QSIMPLEQ_CONCAT(&worker->done, &worker->pending);
+	elem = fb_hint_worker_done_elem(worker);
+	if (!elem && worker->current) {
+		elem = worker->current->elem;
+		worker->current->elem = NULL;
+	}
+	qemu_mutex_unlock(&worker->lock);
 	return elem;
 }
 
@@ -121,7 +143,7 @@ bool fb_hint_worker_is_idle(FbHintWorker *worker)
 	bool idle;
 
 	qemu_mutex_lock(&worker->lock);
-	idle = !worker->busy && QSIMPLEQ_EMPTY(&worker->pending);
+	idle = !worker->current && QSIMPLEQ_EMPTY(&worker->pending);
 	qemu_mutex_unlock(&worker->lock);
 	return idle;
 }

@@ -20,7 +20,8 @@ typedef struct FbHintRange {
 
 /**
  * struct FbHintJob - the hints of one buffer of the free page queue.
- * @elem: the buffer, which goes back to the driver when the hints are handled or void.
+ * @elem: the buffer, which goes back to the driver when the hints are handled or void; NULL
+ *        if the driver has gone meanwhile.
  * @ranges: of FbHintRange; the job owns it.
  */
 typedef struct FbHintJob {
@@ -35,7 +36,7 @@ typedef QSIMPLEQ_HEAD(, FbHintJob) FbHintJobs;
  * struct FbHintWorker - the thread and its jobs; everything but @done_bh under @lock.
  * @pending: jobs not begun yet.
  * @done: jobs whose buffers wait to be returned.
- * @busy: the thread is handling a job, which is on no list.
+ * @current: the job that the thread is handling, which is on no list; or NULL.
  * @quit: the thread is to end.
  * @done_bh: scheduled when @done has grown.
  */
@@ -46,7 +47,7 @@ typedef struct FbHintWorker {
 	QemuCond idle;
 	FbHintJobs pending;
 	FbHintJobs done;
-	bool busy;
+	FbHintJob *current;
 	bool quit;
 	QEMUBH *done_bh;
 } FbHintWorker;
@@ -65,6 +66,16 @@ void fb_hint_worker_submit(FbHintWorker *worker, VirtQueueElement *elem, GArray 
 void fb_hint_worker_void(FbHintWorker *worker);
 /** fb_hint_worker_next() - buffer of a job that is done or void, or NULL. */
 VirtQueueElement *fb_hint_worker_next(FbHintWorker *worker);
+/**
+ * fb_hint_worker_abandon() - give all buffers back at once, whatever the thread waits for.
+ *
+ * Jobs not begun are void. The one in work goes on, since what it skips may be skipped, but its
+ * buffer comes back as well. For a device reset, which must not wait for the bitmap's lock: a
+ * migration whose destination takes nothing more holds it for ever.
+ *
+ * Return: a buffer; NULL when there is none left.
+ */
+VirtQueueElement *fb_hint_worker_abandon(FbHintWorker *worker);
 /** fb_hint_worker_is_idle() - whether all jobs submitted are done. */
 bool fb_hint_worker_is_idle(FbHintWorker *worker);
 

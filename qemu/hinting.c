@@ -18,6 +18,10 @@
  *   COMPLETE, CLEANUP
  *             done: the driver may release what it holds.
  *
+ * A sync begins a round only while that pays: see FB_HINT_MIN_BYTES. What the guest has written
+ * since the sync before and freed again is all that a later round can spare, so most migrations
+ * of a quiet guest have one round. The sync of the stopped guest, the last one, begins none.
+ *
  * Buffers are popped and judged in the main loop under the BQL, which orders them with BEFORE
  * and AFTER. What they name is skipped by a thread of our own (hint_worker.c), since that takes
  * the bitmap's lock, for which the main loop must not wait; the buffer goes back afterwards.
@@ -26,6 +30,8 @@
  */
 #include "balloon.h"
 #include "dirty_log.h"
+
+#define FB_HINTS_SWITCHED_OFF "fastballoon-hints is off"
 
 static bool fb_hinting_negotiated(FbBalloon *balloon)
 {
@@ -41,6 +47,8 @@ static const char *fb_hinting_off_reason(FbBalloon *balloon)
 		return "no driver is running the device";
 	if (!fb_hinting_negotiated(balloon))
 		return "the driver has not accepted free page hinting";
+	if (balloon->hinting.mode == FB_HINTS_OFF)
+		return FB_HINTS_SWITCHED_OFF;
 	if (runstate_check(RUN_STATE_SAVE_VM))
 		return "a snapshot with savevm is loaded over memory that is not zero";
 	if (!vdev->vm_running)
@@ -51,7 +59,20 @@ static const char *fb_hinting_off_reason(FbBalloon *balloon)
 		return "postcopy-ram is enabled: a skipped page could not be fetched later";
 	if (migrate_colo_enabled())
 		return "COLO compares the memory of both sides";
+	if (migrate_ignore_shared() && !fb_any_backend_is_migrated())
+		return "x-ignore-shared leaves all memory to the destination";
 	return NULL;
+}
+
+/* Whether what is left to be sent is worth the guest's work, see FB_HINT_MIN_BYTES. */
+static bool fb_hinting_pays(FbBalloon *balloon)
+{
+	uint64_t left = ram_bytes_remaining();
+
+	if (left < FB_HINT_MIN_BYTES)
+		return false;
+	return virtio_vdev_has_feature(VIRTIO_DEVICE(balloon), VIRTIO_FASTBALLOON_F_HINT_LOGGED) ||
+	       left >= ram_bytes_total() / FB_HINT_HOLDING_DIVISOR;
 }
 
 static void fb_hinting_return_elems(FbBalloon *balloon)
@@ -91,13 +112,16 @@ static void fb_hinting_tell_driver(FbBalloon *balloon)
 	fb_ctrlq_kick(balloon);
 }
 
-static void fb_hinting_begin(FbBalloon *balloon)
+/* Return: whether a round has begun. One that does not pay leaves the reason as it is. */
+static bool fb_hinting_begin(FbBalloon *balloon)
 {
-	FbHinting *hinting = &balloon->hinting;
+	const char *reason = fb_hinting_off_reason(balloon);
 
-	hinting->off_reason = fb_hinting_off_reason(balloon);
-	if (hinting->off_reason)
-		return;
+	if (!reason && !fb_hinting_pays(balloon))
+		return false;
+	balloon->hinting.off_reason = reason;
+	if (reason)
+		return false;
 	/*
 	 * What is queued belongs to no round. A driver that rewrites its command id in place
 	 * would put the new id in front of these hints, were they still queued afterwards.
@@ -105,6 +129,7 @@ static void fb_hinting_begin(FbBalloon *balloon)
 	fb_queue_drain(&balloon->hint);
 	fb_hint_begin(&balloon->core.hint);
 	fb_hinting_tell_driver(balloon);
+	return true;
 }
 
 static void fb_hinting_stop(FbBalloon *balloon)
@@ -136,8 +161,8 @@ static void fb_hinting_first_round(FbBalloon *balloon)
 		qemu_mutex_lock_iothread();
 	while (qemu_sem_timedwait(&hinting->driver_through, 0) == 0)
 		; /* posts of an earlier migration */
-	fb_hinting_begin(balloon);
-	hinting->waiting = must_lock && !hinting->off_reason;
+	hinting->off_reason = "there is too little to be sent for hints to pay";
+	hinting->waiting = fb_hinting_begin(balloon) && must_lock;
 	if (!must_lock)
 		return;
 	qemu_mutex_unlock_iothread();
@@ -152,7 +177,7 @@ static void fb_hinting_after_sync(FbBalloon *balloon)
 		fb_dirty_log_clear();
 	if (balloon->hinting.first_sync)
 		balloon->hinting.first_sync = false;
-	else
+	else if (!runstate_check(RUN_STATE_FINISH_MIGRATE))
 		fb_hinting_begin(balloon);
 }
 
@@ -180,6 +205,30 @@ static int fb_hinting_notify(NotifierWithReturn *notifier, void *data)
 		break;
 	}
 	return 0;
+}
+
+/* End the round at once; what was hinted before counts. Does not wait for the worker. */
+static void fb_hinting_switch_off(FbBalloon *balloon)
+{
+	FbHinting *hinting = &balloon->hinting;
+
+	if (balloon->core.hint.state != FB_HINT_REQUESTED &&
+	    balloon->core.hint.state != FB_HINT_START)
+		return;
+	hinting->off_reason = FB_HINTS_SWITCHED_OFF;
+	fb_hint_stop(&balloon->core.hint);
+	fb_hinting_tell_driver(balloon);
+	if (hinting->waiting)
+		qemu_sem_post(&hinting->driver_through);
+}
+
+void fb_hinting_wish(FbBalloon *balloon)
+{
+	FbHinting *hinting = &balloon->hinting;
+
+	fb_hint_set_args(&balloon->core.hint, hinting->min_order, hinting->mode == FB_HINTS_HELD);
+	if (hinting->mode == FB_HINTS_OFF)
+		fb_hinting_switch_off(balloon);
 }
 
 void fb_hinting_skip(FbBalloon *balloon, void *hva, size_t len)
@@ -217,8 +266,7 @@ void fb_hinting_reset(FbBalloon *balloon)
 
 	if (!balloon->hint.vq)
 		return;
-	fb_hint_worker_void(&hinting->worker);
-	while ((elem = fb_hint_worker_next(&hinting->worker))) {
+	while ((elem = fb_hint_worker_abandon(&hinting->worker))) {
 		virtqueue_detach_element(balloon->hint.vq, elem, 0);
 		g_free(elem);
 	}
@@ -232,6 +280,7 @@ void fb_hinting_realize(FbBalloon *balloon)
 
 	hinting->first_sync = true;
 	hinting->off_reason = NULL;
+	fb_hinting_wish(balloon);
 	qemu_sem_init(&hinting->driver_through, 0);
 	fb_hint_worker_start(&hinting->worker, fb_hinting_worker_done, balloon);
 	hinting->notifier.notify = fb_hinting_notify;

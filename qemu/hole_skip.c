@@ -81,13 +81,6 @@ static const char *fb_hole_off_reason(const FbBalloon *balloon)
 	return NULL;
 }
 
-static bool fb_hole_is_backend(const RAMBlock *rb)
-{
-	Object *owner = rb->mr ? memory_region_owner(rb->mr) : NULL;
-
-	return owner && object_dynamic_cast(owner, TYPE_MEMORY_BACKEND);
-}
-
 /* Whether the file behind a block has a name, by which it may be found with old content. */
 static bool fb_hole_is_named_file(const RAMBlock *rb)
 {
@@ -189,7 +182,7 @@ static void fb_hole_skip_blocks(struct fb_hole_scan *scan, FbHoleResult *result,
 	RAMBLOCK_FOREACH(rb) {
 		const char *why;
 
-		if (!fb_hole_is_backend(rb))
+		if (!fb_block_is_backend(rb))
 			continue;
 		why = fb_hole_block_reason(rb);
 		if (!why && fb_hole_skip_block(rb, scan, result) < 0)

@@ -19,6 +19,25 @@ uint64_t fb_current_ram_bytes(void)
 	return bytes;
 }
 
+bool fb_block_is_backend(const RAMBlock *rb)
+{
+	Object *owner = rb->mr ? memory_region_owner(rb->mr) : NULL;
+
+	return owner && object_dynamic_cast(owner, TYPE_MEMORY_BACKEND);
+}
+
+bool fb_any_backend_is_migrated(void)
+{
+	RAMBlock *rb;
+
+	RCU_READ_LOCK_GUARD();
+	RAMBLOCK_FOREACH(rb) {
+		if (fb_block_is_backend(rb) && !ramblock_is_ignored(rb))
+			return true;
+	}
+	return false;
+}
+
 static bool fb_is_guest_ram(MemoryRegion *mr)
 {
 	return memory_region_is_ram(mr) && !memory_region_is_rom(mr) &&

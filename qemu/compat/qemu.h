@@ -36,6 +36,7 @@
 #include "qemu/cutils.h"
 #include "qemu/module.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "standard-headers/linux/virtio_ids.h"
 #include "sysemu/balloon.h"
 #include "sysemu/hostmem.h"

@@ -2,13 +2,14 @@
 """Free page hinting while a migration runs (virtio 1.3, section 5.5.6.7)."""
 
 import os
+import signal
 import time
 
 import pytest
 
 from fbqtest import machine, migration
-from fbqtest.balloon import (ALL, CMD_ID_DONE, CMD_ID_MIN, CMD_ID_STOP, F_FREE_PAGE_HINT, PAGE,
-                             PATH, SCRATCH_GPA, Balloon)
+from fbqtest.balloon import (ALL, CMD_ID_DONE, CMD_ID_MIN, CMD_ID_STOP, DATA_GPA,
+                             F_FREE_PAGE_HINT, PAGE, PATH, SCRATCH_GPA, Balloon)
 from fbqtest.qemu import wait_for
 from fbqtest.virtio import DESC_WRITE, ISR_CONFIG, bits
 
@@ -253,17 +254,45 @@ def add_disk(qmp, path):
     qmp.command("blockdev-add", driver="qcow2", file="file0", node_name="disk0")
 
 
-def test_ignored_shared_memory_is_not_hinted(start):
-    """The stock device ends here with a segmentation fault."""
-    extra = ["-object", "memory-backend-memfd,id=ram0,size=256M,share=on",
-             "-machine", "memory-backend=ram0"]
-    balloon = Balloon(start(machine.OURS, **HINTS, extra=extra))
+def start_ignoring_shared(start, device, extra):
+    """A migration that leaves shared memory out."""
+    balloon = Balloon(start(device, **HINTS, extra=extra))
     balloon.start()
     migration.set_capability(balloon.qemu, "x-ignore-shared")
     migration.start_to_nowhere(balloon.qemu)
-    balloon.hint_round(balloon.wait_cmd_id(), [(HIGH_GPA, MIB)])
+    return balloon
+
+
+# Two backends, of which the upper one is left out.
+HALF_SHARED = ["-object", "memory-backend-ram,id=low,size=128M", "-smp", "2",
+               "-object", "memory-backend-memfd,id=high,size=128M,share=on",
+               "-numa", "node,memdev=low", "-numa", "node,memdev=high"]
+
+
+def test_a_hint_of_ignored_shared_memory_has_no_effect(start):
+    balloon = start_ignoring_shared(start, machine.OURS, HALF_SHARED)
+    balloon.hint_round(balloon.wait_cmd_id(),
+                       [(HIGH_GPA, MIB), (DATA_GPA, MIB), (127 * MIB, 2 * MIB)])
     assert migration.finish(balloon.qemu) == "completed"
     assert balloon.qemu.alive()
+
+
+def test_expected_crash_of_the_stock_device(start):
+    """The test of the test: QEMU's own device ends with a segmentation fault there."""
+    balloon = start_ignoring_shared(start, machine.STOCK, HALF_SHARED)
+    balloon.hint_command(balloon.wait_cmd_id())
+    balloon.hintq.write_chain(into=[(HIGH_GPA, MIB)])
+    balloon.hintq.publish()
+    assert balloon.qemu.wait_exit() == -signal.SIGSEGV
+    balloon.qemu.process.returncode = 0  # it was meant to end
+
+
+def test_all_memory_ignored_turns_hinting_off(start):
+    balloon = start_ignoring_shared(start, machine.OURS, [
+        "-object", "memory-backend-memfd,id=ram0,size=256M,share=on",
+        "-machine", "memory-backend=ram0"])
+    assert migration.finish(balloon.qemu) == "completed"
+    assert "x-ignore-shared" in balloon.qemu.qom_get(PATH, "fastballoon-hint-off-reason")
 
 
 def test_a_reset_in_the_middle_of_a_round(ours):

@@ -156,6 +156,8 @@ def test_another_device_at_the_destination_is_refused(start):
 
 def plug(qemu, device):
     properties = {"free-page-hint": True, "iothread": "iothread0"}
+    if device == machine.OURS:
+        properties["hole-skip"] = False  # migrations that take a while
     qemu.qmp.command("device_add", driver=device, id="balloon0", addr="10", **properties)
     function = pci.PciFunction(Qtest(qemu.qtest_socket), 0x10)
     balloon = Balloon(qemu, function=function)
