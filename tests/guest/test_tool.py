@@ -4,19 +4,39 @@
 import json
 import subprocess
 
+import pytest
+
 from harness import paths
 from harness.migration import wait_running
-from pairs import MIB, OURS_ON_OURS, pair_config
+from pairs import MIB, OURS_ON_OURS, OURS_ON_STOCK, pair_config, pair_name, wait_for
 
 TOOL = paths.BUILD / "tool" / "fastballoon"
 
 
-def fastballoon(guest, *arguments):
+def fastballoon(guest, *arguments, status=0):
     """Run the command on the guest's further QMP socket; returns its JSON object."""
     done = subprocess.run([TOOL, *arguments, "--json", "--qmp", guest.config.qmp_path],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return json.loads(done.stdout)
+
+
+def listening(guest, tmp_path):
+    """A destination for the guest that waits for a migration; and the URI."""
+    source_path, guest.config.qmp_path = guest.config.qmp_path, None
+    destination = guest.start_machine(incoming=True)
+    guest.config.qmp_path = source_path
+    uri = f"unix:{tmp_path / 'incoming'}"
+    destination.qmp.execute("migrate-incoming", uri=uri)
+    return destination, uri
+
+
+def verify_at(guest, destination):
+    """The guest runs at its destination, and its patterns are whole."""
+    guest.machine = destination
+    wait_running(guest)
+    guest.set_verifier_rate(0)
+    assert guest.wait_verifier_passes(1).text == "ok"
 
 
 def test_set_stats_and_migrate(own_guest, tmp_path):
@@ -31,14 +51,27 @@ def test_set_stats_and_migrate(own_guest, tmp_path):
     fastballoon(guest, "set", "max")
     assert guest.memory_bytes() == guest.config.memory_mib * MIB
 
-    source_path, guest.config.qmp_path = guest.config.qmp_path, None
-    destination = guest.start_machine(incoming=True)
-    guest.config.qmp_path = source_path
-    incoming = tmp_path / "incoming"
-    destination.qmp.execute("migrate-incoming", uri=f"unix:{incoming}")
-    fastballoon(guest, "migrate", f"unix:{incoming}")
+    destination, uri = listening(guest, tmp_path)
+    fastballoon(guest, "migrate", uri)
     assert guest.counters()["hinted-bytes"] > 0
-    guest.machine = destination
-    wait_running(guest)
-    guest.set_verifier_rate(0)
-    assert guest.wait_verifier_passes(1).text == "ok"
+    verify_at(guest, destination)
+
+
+@pytest.mark.parametrize("pair", [OURS_ON_OURS, OURS_ON_STOCK], ids=pair_name)
+def test_balloon_first(own_guest, tmp_path, pair):
+    """The guest shrinks, migrates, and has its memory again, wherever it runs in the end."""
+    config = pair_config(pair, memory_mib=768, qmp_path=str(tmp_path / "qmp"))
+    guest = own_guest(config, "tool-balloon-first", copies=2)
+    guest.start_verifier(64, rate_mib_s=10)
+    failed = fastballoon(guest, "migrate", "--balloon-first", "400M", "exec:false", status=1)
+    assert failed["steps"]["balloon-first"]["actual-bytes"] == 400 * MIB
+    assert failed["steps"]["balloon-first"]["returned"] is True
+    assert wait_for(lambda: guest.memory_bytes() == 768 * MIB)
+
+    destination, uri = listening(guest, tmp_path)
+    done = fastballoon(guest, "migrate", "--balloon-first", "-368M", uri)
+    assert done["steps"]["balloon-first"]["returned"] is True
+    assert done["ballooned-bytes"] == 368 * MIB and done["warnings"] == []
+    verify_at(guest, destination)
+    assert wait_for(lambda: guest.memory_bytes() == 768 * MIB)
+    assert guest.meminfo_kib("MemTotal") > 600 * 1024
