@@ -5,7 +5,10 @@ FB_INIT_SRCS := $(wildcard tests/guest/init/*.c)
 FB_INIT_OBJS := $(FB_INIT_SRCS:tests/guest/init/%.c=$(B)/tests/guest/init.o/%.o)
 FB_INIT := $(B)/tests/guest/init
 FB_INITRAMFS := $(B)/tests/guest/initramfs-$(KERNEL_RELEASE).cpio
-FB_INITRAMFS_MODULES := $(B)/guest/$(KERNEL_RELEASE)/virtio_fastballoon.ko $(FB_XB_KO)
+FB_MEMMAP_DIR := $(B)/tests/guest/memmap/$(KERNEL_RELEASE)
+FB_MEMMAP_KO := $(FB_MEMMAP_DIR)/virtio_fastballoon_memmap.ko
+FB_MEMMAP_FILES := $(wildcard tests/guest/memmap/*)
+FB_INITRAMFS_MODULES := $(B)/guest/$(KERNEL_RELEASE)/virtio_fastballoon.ko $(FB_XB_KO) $(FB_MEMMAP_KO)
 
 $(FB_INIT_OBJS): $(B)/tests/guest/init.o/%.o: tests/guest/init/%.c tests/guest/guest-tests.mk
 	@mkdir -p $(@D)
@@ -14,9 +17,24 @@ $(FB_INIT_OBJS): $(B)/tests/guest/init.o/%.o: tests/guest/init/%.c tests/guest/g
 $(FB_INIT): $(FB_INIT_OBJS)
 	$(CC) -static -o $@ $^
 
+# Kbuild writes beside the sources, so it gets a copy; cp -p keeps what is unchanged unchanged.
+$(FB_MEMMAP_KO): $(FB_MEMMAP_FILES) tests/guest/guest-tests.mk
+	@mkdir -p $(FB_MEMMAP_DIR)
+	@cp -p $(FB_MEMMAP_FILES) $(FB_MEMMAP_DIR)/
+	$(MAKE) -s -C $(abspath $(KDIR)) M=$(abspath $(FB_MEMMAP_DIR)) modules
+
 $(FB_INITRAMFS): tests/harness/initramfs.py $(FB_INIT) $(FB_INITRAMFS_MODULES)
 	$(PYTHON) $< --init $(FB_INIT) --busybox /bin/busybox \
 		--modules $(B)/kernels/$(KERNEL_RELEASE)/modules --output $@ $(FB_INITRAMFS_MODULES)
 
 -include $(FB_INIT_OBJS:.o=.d)
-TESTBINS += $(FB_INITRAMFS)
+# The binding with hints that are honoured too late: the tests have to notice.
+FB_LATE_SO := $(B)/tests/guest/faults/late_hints.so
+
+$(FB_LATE_SO): tests/guest/faults/late_hints.c qemu/hint_worker.h $(FB_QEMU_SO)
+	@mkdir -p $(@D)
+	$(CC) $(FB_QEMU_CFLAGS) -c -o $(@:.so=.o) $<
+	$(CC) -shared -Wl,-z,relro,-z,now -o $@ $(@:.so=.o) \
+		$(filter-out %/hint_worker.o,$(FB_QEMU_OBJS)) $(B)/device/libfastballoon-device.a
+
+TESTBINS += $(FB_INITRAMFS) $(FB_LATE_SO)

@@ -28,6 +28,7 @@ class GuestConfig:
     initramfs: another archive than the tests' own.
     launcher: a command that executes the command that follows it, for what QEMU inherits.
     preallocated: QEMU backs all of the guest's memory before it starts.
+    plugin: another shared object than the one that was built to be used.
     """
 
     memory_mib: int = 1024
@@ -48,6 +49,7 @@ class GuestConfig:
     initramfs: str = None
     launcher: tuple = ()
     preallocated: bool = False
+    plugin: str = None
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
@@ -73,7 +75,7 @@ class GuestConfig:
     def _plugin_args(self):
         if self.device != "ours" and self.tcg_flush is None:
             return []
-        option = str(paths.plugin())
+        option = self.plugin or str(paths.plugin())
         if self.tcg_flush is not None:
             option += f",tcg-flush={self.tcg_flush}"
         return ["-plugin", option]

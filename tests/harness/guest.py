@@ -74,9 +74,9 @@ class Guest:
         for machine in self._machines:
             machine.check_kernel_log()
 
-    def start_machine(self, incoming=False):
+    def start_machine(self, incoming=False, paused=False):
         """Start another QEMU process of this guest; it ends with the guest."""
-        machine = Machine(self.name, self.config, self.accelerator, incoming)
+        machine = Machine(self.name, self.config, self.accelerator, incoming, paused)
         self._machines.append(machine)
         return machine
 

@@ -17,7 +17,7 @@ _COUNTER = itertools.count(1)
 class Machine:
     """A running QEMU. Its sockets are inherited pairs, so that no file is left anywhere."""
 
-    def __init__(self, name, config, accelerator, incoming=False):
+    def __init__(self, name, config, accelerator, incoming=False, paused=False):
         paths.LOGS.mkdir(parents=True, exist_ok=True)
         stem = f"{name}-{os.getpid()}-{next(_COUNTER)}"
         self.console_path = paths.LOGS / f"{stem}.console"
@@ -29,7 +29,8 @@ class Machine:
         self.channel = Channel(channel_ours)
         try:
             with qmp_theirs, channel_theirs:
-                self._spawn(config, accelerator, incoming, qmp_theirs, channel_theirs)
+                self._spawn(config, accelerator, qmp_theirs, channel_theirs,
+                            ["-incoming", "defer"] * incoming + ["-S"] * paused)
             self.version = self.qmp.negotiate()
         except (HarnessError, OSError) as error:
             self.kill()
@@ -38,7 +39,7 @@ class Machine:
             self.kill()
             raise
 
-    def _spawn(self, config, accelerator, incoming, qmp, channel):
+    def _spawn(self, config, accelerator, qmp, channel, more_args):
         command = ["setpriv", "--pdeathsig", "KILL", *config.launcher, paths.qemu()]
         command += accelerator.qemu_args()
         command += config.qemu_args()
@@ -49,9 +50,7 @@ class Machine:
             "-device", "isa-serial,index=1,chardev=commands",
             "-chardev", f"socket,id=qmp,fd={qmp.fileno()}",
             "-mon", "chardev=qmp,mode=control",
-        ]
-        if incoming:
-            command += ["-incoming", "defer"]
+        ] + more_args
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,

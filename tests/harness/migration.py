@@ -37,16 +37,17 @@ def migrate(guest, **options):
 
 
 def transfer(guest, timeout=180.0, capabilities=(), prepare=None, progress=None,
-             inspect=None):
+             inspect=None, stopped=None):
     """Migrate a guest over loopback TCP; afterwards `guest` stands for the destination.
 
     capabilities: QMP migration capabilities to switch on on both sides.
     prepare: called once, just before the migration starts.
     progress: called now and then with the source's answer to query-migrate.
     inspect: called once after the end, while `guest` still is the source.
+    stopped: called after the end with the source and the destination, of which neither runs.
     """
     source = guest.machine
-    destination = guest.start_machine(incoming=True)
+    destination = guest.start_machine(incoming=True, paused=stopped is not None)
     for machine in (source, destination):
         _configure(machine, capabilities)
     destination.qmp.execute("migrate-incoming", uri="tcp:127.0.0.1:0")
@@ -69,6 +70,10 @@ def transfer(guest, timeout=180.0, capabilities=(), prepare=None, progress=None,
         destination_cpu_s=cpu_after[1] - cpu_before[1])
     if inspect:
         inspect()
+    if stopped:
+        _wait_loaded(destination)
+        stopped(source, destination)
+        destination.qmp.execute("cont")
     guest.machine = destination
     source.check_kernel_log()
     source.kill()
@@ -122,6 +127,15 @@ def _final_info(source):
         if time.monotonic() > deadline:
             raise MigrationFailed("QEMU does not say how long the migration took")
         time.sleep(0.005)
+
+
+def _wait_loaded(destination):
+    """Wait until a destination that does not go on by itself has the whole state."""
+    deadline = time.monotonic() + 30
+    while destination.qmp.execute("query-status")["status"] == "inmigrate":
+        if time.monotonic() > deadline:
+            raise MigrationFailed("the destination does not end its migration")
+        time.sleep(0.01)
 
 
 def wait_running(guest):
