@@ -131,7 +131,7 @@ static unsigned int fb_buddy_hold(struct fb_balloon *fb, struct zone *zone, unsi
 	u64 start_ns;
 
 	spin_lock_irqsave(&zone->lock, flags);
-	start_ns = ktime_get_mono_fast_ns();
+	start_ns = fb_holds_begin();
 	while (taken < FB_BUDDY_HOLD_BLOCKS && batch->nr_blocks < max_blocks &&
 	       batch->nr_pages + (1UL << order) <= want_pages &&
 	       fb_buddy_spare(zone) >= 1UL << order) {
@@ -144,7 +144,7 @@ static unsigned int fb_buddy_hold(struct fb_balloon *fb, struct zone *zone, unsi
 		taken++;
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);
-	fb_count_max(&fb->counters, FB_C_zone_lock_ns_max, ktime_get_mono_fast_ns() - start_ns);
+	fb_holds_end(&fb->holds, FB_HOLDS_TAKE, start_ns, taken);
 	fb_count(&fb->counters, FB_C_buddy_blocks, taken);
 	return taken;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * debugfs.c - counters and state in debugfs: virtio_fastballoon/<device>/stats.
+ * debugfs.c - files below virtio_fastballoon/<device>/ in debugfs.
  *
- * Each line is a name, a space and a value.
+ * stats: counters and state; each line is a name, a space and a value.
+ * zone_lock_holds: how long zone->lock was held; see holds.c.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -52,12 +53,22 @@ static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "transport %s\n", fb_transport_name(fb));
 	seq_printf(m, "hint_mode %s\n", fb_hint_mode_name(fb));
 	seq_printf(m, "hint_off_reason %s\n", fb->hint.off_reason);
+	seq_printf(m, "zone_lock_ns_max %llu\n", fb_holds_max_ns(&fb->holds));
 	for (i = 0; i < FB_NR_COUNTERS; i++)
 		seq_printf(m, "%s %llu\n", fb_counter_names[i],
 			   (u64)atomic64_read(&fb->counters.values[i]));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(fb_debugfs_stats);
+
+static int fb_debugfs_holds_show(struct seq_file *m, void *unused)
+{
+	struct fb_balloon *fb = m->private;
+
+	fb_holds_show(&fb->holds, m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(fb_debugfs_holds);
 
 /** fb_debugfs_init() - make the module's folder. */
 void fb_debugfs_init(void)
@@ -76,6 +87,7 @@ void fb_debugfs_add(struct fb_balloon *fb)
 {
 	fb->debugfs = debugfs_create_dir(dev_name(&fb->vdev->dev), fb_debugfs_root);
 	debugfs_create_file("stats", 0444, fb->debugfs, fb, &fb_debugfs_stats_fops);
+	debugfs_create_file("zone_lock_holds", 0400, fb->debugfs, fb, &fb_debugfs_holds_fops);
 }
 
 /** fb_debugfs_remove() - remove it; returns when nobody reads it. */

@@ -57,6 +57,7 @@
 #include "encode.h"
 #include "goal.h"
 #include "hint.h"
+#include "holds.h"
 #include "inflate.h"
 #include "movable.h"
 #include "oom.h"
@@ -113,6 +114,7 @@
  * @hint: free page hinting.
  * @stats: memory statistics.
  * @counters: what was done.
+ * @holds: how long zone->lock was held.
  * @debugfs: the folder that shows it.
  */
 struct fb_balloon {
@@ -158,6 +160,7 @@ struct fb_balloon {
 	struct fb_hint hint;
 	struct fb_stats stats;
 	struct fb_counters counters;
+	struct fb_holds holds;
 	struct dentry *debugfs;
 };
 

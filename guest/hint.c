@@ -102,7 +102,7 @@ static int fb_hint_read_round(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
 	int err = fb_walk_free_mem_block(fb, fb_param_hint_min_order(), fb_hint_read_callback,
-					 &hint->max_hold_ns);
+					 &fb->holds);
 	int send_err = fb_queue_send(&hint->queue);
 
 	return err ? err : send_err;
@@ -114,7 +114,6 @@ static int fb_hint_send_all(struct fb_balloon *fb)
 	u64 start_us = fb_now_us();
 	int err = 0;
 
-	hint->max_hold_ns = 0;
 	switch (hint->mode) {
 	case FB_HINT_OFF:
 		break;
@@ -129,7 +128,6 @@ static int fb_hint_send_all(struct fb_balloon *fb)
 		break;
 	}
 	fb_count_set(&fb->counters, FB_C_hint_walk_us_last, fb_now_us() - start_us);
-	fb_count_max(&fb->counters, FB_C_zone_lock_ns_max, hint->max_hold_ns);
 	return err;
 }
 

@@ -41,7 +41,6 @@ enum fb_hint_mode { FB_HINT_OFF, FB_HINT_READ, FB_HINT_HOLD, FB_HINT_ALLOC };
  * @open: taken neighbours that are not queued yet (HOLD).
  * @min_pages: shortest run to take in this round (HOLD).
  * @limit_pages: most pages to hold at a time in this round (HOLD).
- * @max_hold_ns: longest hold of a zone's lock in this round.
  * @done: the migration is over: what comes back is freed (ALLOC).
  * @acked: blocks that came back (ALLOC), under @acked_lock, with their number of pages.
  * @shrinker: frees @acked under memory pressure (ALLOC).
@@ -64,7 +63,6 @@ struct fb_hint {
 	struct fb_run open;
 	unsigned long min_pages;
 	unsigned long limit_pages;
-	u64 max_hold_ns;
 	bool done;
 	spinlock_t acked_lock;
 	struct list_head acked;

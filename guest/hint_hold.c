@@ -140,12 +140,12 @@ static void fb_hold_take(struct fb_balloon *fb, struct zone *zone, unsigned long
 static struct fb_run fb_hold_next(struct fb_balloon *fb, struct zone *zone, unsigned long *pfn,
 				  unsigned long end)
 {
+	unsigned long flags, from_pfn = *pfn;
 	struct fb_run run = {};
-	unsigned long flags;
 	u64 start_ns;
 
 	spin_lock_irqsave(&zone->lock, flags);
-	start_ns = ktime_get_mono_fast_ns();
+	start_ns = fb_holds_begin();
 	if (!pfn_to_online_page(*pfn))
 		*pfn = end;
 	while (*pfn < end && !run.nr_pages) {
@@ -159,7 +159,7 @@ static struct fb_run fb_hold_next(struct fb_balloon *fb, struct zone *zone, unsi
 		*pfn = max(run_end, *pfn + 1);
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);
-	fb->hint.max_hold_ns = max(fb->hint.max_hold_ns, ktime_get_mono_fast_ns() - start_ns);
+	fb_holds_end(&fb->holds, FB_HOLDS_HINT, start_ns, min(*pfn, end) - from_pfn);
 	return run;
 }
 

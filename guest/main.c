@@ -273,6 +273,7 @@ static int fb_probe(struct virtio_device *vdev)
 	fb_blocks_init(&fb->blocks);
 	fb_batch_init(&fb->unacked);
 	fb_movable_init(fb);
+	fb_holds_init(&fb->holds);
 	fb_size_init(fb);
 	fb_goal_init(fb);
 	fb_progress_init(fb);

@@ -15,6 +15,7 @@
 
 #include "buddy.h"
 #include "compat/orders.h"
+#include "holds.h"
 #include "run.h"
 #include "walk.h"
 
@@ -79,7 +80,7 @@ int fb_walk_pageblocks(void *opaque, fb_walk_visit *visit)
  * @found: runs of what was just read.
  * @nr_found: their number.
  * @quiet: pageblocks since the callback was last called.
- * @max_hold_ns: longest hold of a zone's lock.
+ * @holds: counts the holds of a zone's lock.
  */
 struct fb_walk {
 	unsigned long min_pages;
@@ -89,7 +90,7 @@ struct fb_walk {
 	struct fb_run found[FB_WALK_FOUND];
 	unsigned int nr_found;
 	unsigned int quiet;
-	u64 max_hold_ns;
+	struct fb_holds *holds;
 };
 
 static int fb_walk_emit(struct fb_walk *walk)
@@ -159,16 +160,16 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
 			      unsigned long end)
 {
 	struct fb_walk *walk = opaque;
-	unsigned long flags;
+	unsigned long flags, from_pfn = *pfn;
 	u64 start_ns;
 	int err;
 
 	walk->nr_found = 0;
 	spin_lock_irqsave(&zone->lock, flags);
-	start_ns = ktime_get_mono_fast_ns();
+	start_ns = fb_holds_begin();
 	*pfn = pfn_to_online_page(*pfn) ? fb_walk_read(walk, zone, *pfn, end) : end;
 	spin_unlock_irqrestore(&zone->lock, flags);
-	walk->max_hold_ns = max(walk->max_hold_ns, ktime_get_mono_fast_ns() - start_ns);
+	fb_holds_end(walk->holds, FB_HOLDS_WALK, start_ns, min(*pfn, end) - from_pfn);
 
 	err = fb_walk_take_found(walk);
 	if (err || ++walk->quiet < FB_WALK_HEARTBEAT)
@@ -182,22 +183,22 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
  * @opaque: passed to the callback.
  * @min_order: runs shorter than 1 << @min_order pages are left out.
  * @callback: called for each run, with no lock held.
- * @max_hold_ns: receives the longest hold of a zone's lock.
+ * @holds: counts the holds of a zone's lock.
  *
  * Return: 0, or what the callback returned to end the walk.
  */
 int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callback *callback,
-			   u64 *max_hold_ns)
+			   struct fb_holds *holds)
 {
 	struct fb_walk walk = {
 		.min_pages = 1UL << min_order,
 		.callback = callback,
 		.opaque = opaque,
+		.holds = holds,
 	};
 	int err = fb_walk_pageblocks(&walk, fb_walk_read_visit);
 
 	if (!err)
 		err = fb_walk_emit(&walk);
-	*max_hold_ns = walk.max_hold_ns;
 	return err;
 }

@@ -7,6 +7,8 @@
 
 #include <linux/mmzone.h>
 
+struct fb_holds;
+
 /**
  * fb_walk_visit - look at (the rest of) one pageblock.
  * @opaque: as passed to fb_walk_pageblocks().
@@ -31,6 +33,6 @@ typedef int fb_walk_callback(void *opaque, unsigned long pfn, unsigned long nr_p
 
 int fb_walk_pageblocks(void *opaque, fb_walk_visit *visit);
 int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callback *callback,
-			   u64 *max_hold_ns);
+			   struct fb_holds *holds);
 
 #endif
