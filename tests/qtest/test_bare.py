@@ -23,9 +23,14 @@ RAM = ["-m", "128"]
 LOST = 0  # what was never sent reads zero at the destination
 
 
+def word_at(qemu, gpa):
+    """A word of guest memory."""
+    return int(qemu.hmp(f"xp /1wx {gpa:#x}").split(":")[1], 16)
+
+
 def word(qemu, name):
     """A word of guest memory, by its name in layout.h."""
-    return int(qemu.hmp(f"xp /1wx {LAYOUT[name + '_GPA']:#x}").split(":")[1], 16)
+    return word_at(qemu, LAYOUT[name + "_GPA"])
 
 
 def reached(qemu, name):
@@ -35,11 +40,11 @@ def reached(qemu, name):
 class Guest(Qemu):
     """A bare guest, waiting for a migration to come in where a channel is given."""
 
-    def __init__(self, image, accel, channel=None, **properties):
-        incoming = channel.incoming() if channel else {"extra": [], "fds": []}
+    def __init__(self, image, accel, channel=None, env=None, fds=(), **properties):
+        incoming = channel.incoming() if channel else {"extra": [], "fds": list(fds)}
         super().__init__(machine.args(accel=accel, image=image, **properties,
                                       extra=[*RAM, *incoming["extra"]]),
-                         qtest=False, fds=incoming["fds"])
+                         qtest=False, fds=incoming["fds"], env=env)
 
 
 @functools.lru_cache
