@@ -261,7 +261,7 @@ static const struct {
 	{ "timeout", "the guest was not done in time", "allow more with --timeout" },
 	{ "no-memory", "the guest had no memory to do it", "free some memory in the guest first" },
 	{ "denied", "the guest's policy forbids it",
-	  "allow it with the module's parameters in the guest" },
+	  "allow it with the parameter ctrl_requests of virtio_fastballoon in the guest" },
 	{ "failed", "the guest could not do it", "see the guest's kernel log" },
 	{ "timed-out", "the guest's driver did not answer in time",
 	  "allow more with --timeout, or see the guest's kernel log" },

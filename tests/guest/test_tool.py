@@ -52,8 +52,10 @@ def test_set_stats_and_migrate(own_guest, tmp_path):
     assert guest.memory_bytes() == guest.config.memory_mib * MIB
 
     destination, uri = listening(guest, tmp_path)
-    fastballoon(guest, "migrate", uri)
-    assert guest.counters()["hinted-bytes"] > 0
+    done = fastballoon(guest, "migrate", "--drop-caches", "--compact", "--hints", "held", uri)
+    assert [done["steps"][step]["status"] for step in ("drop-caches", "compact")] == ["ok", "ok"]
+    assert guest.counters()["hinted-bytes"] == done["hinted-bytes"] > 0
+    assert done["hole-skip"]["method"] and done["warnings"] == []
     verify_at(guest, destination)
 
 
@@ -75,3 +77,39 @@ def test_balloon_first(own_guest, tmp_path, pair):
     verify_at(guest, destination)
     assert wait_for(lambda: guest.memory_bytes() == 768 * MIB)
     assert guest.meminfo_kib("MemTotal") > 600 * 1024
+
+
+def test_requests(own_guest, tmp_path):
+    """Best effort settles and says why, a stall is told, caches are dropped, memory compacted."""
+    config = pair_config(OURS_ON_OURS, memory_mib=768, qmp_path=str(tmp_path / "qmp"))
+    guest = own_guest(config, "tool-requests")
+    # Its demand has to fit in what a guest keeps above its watermarks.
+    guest.start_verifier(8, rate_mib_s=10)
+    settled = fastballoon(guest, "set", "64M", "--best-effort")
+    assert settled["settled"] and not settled["reached"]
+    assert settled["reason"] in ("watermark", "allocation", "fragmentation")
+    assert settled["actual-bytes"] == guest.memory_bytes() > 64 * MIB
+    # It stays there: the size reached is the target now.
+    assert not wait_for(lambda: guest.memory_bytes() != settled["actual-bytes"], timeout=2)
+    stalled = fastballoon(guest, "set", "64M", "--timeout", "2", status=1)
+    assert stalled["reason"] == settled["reason"] and not stalled["settled"]
+    assert settled["reason"] in stalled["error"]["cause"]
+    status = fastballoon(guest, "status")["balloon"]
+    assert status["progress"]["target-bytes"] == 704 * MIB
+    fastballoon(guest, "set", "max")
+
+    for command in ("drop-caches", "compact"):
+        assert fastballoon(guest, command)["status"] in ("ok", "partial")
+    busy = fastballoon(guest, "compact", status=1)
+    assert busy["status"] == "busy" and "in a second" in busy["error"]["remedy"]
+    assert fastballoon(guest, "hints", "held")["warnings"] == []
+    assert guest.wait_verifier_passes(1).text == "ok"
+
+
+def test_requests_that_the_guest_forbids(own_guest, tmp_path):
+    config = pair_config(OURS_ON_OURS, memory_mib=512, driver_params="ctrl_requests=inflate",
+                         qmp_path=str(tmp_path / "qmp"))
+    guest = own_guest(config, "tool-denied")
+    denied = fastballoon(guest, "drop-caches", status=1)
+    assert denied["status"] == "denied" and "ctrl_requests" in denied["error"]["remedy"]
+    assert fastballoon(guest, "set", "64M", "--best-effort")["settled"]

@@ -80,6 +80,31 @@ def test_driver_that_cannot_hint(run, guest):
     assert warnings() == ["the device was started with free-page-hint=off"]
 
 
+def test_our_device(run, ours):
+    """The real device takes every mode and order, and says what it lacks."""
+    before = run("hints", "--json", socket=ours.socket).json
+    assert (before["hints"], before["min-order"]) == ("on", 4) and before["state"] == "stop"
+    assert before["warnings"] == ["no driver in the guest has taken the balloon"]
+    for mode, order in (("held", 0), ("off", 10), ("on", 4)):
+        shown = run("hints", mode, "--min-order", str(order), "--json", socket=ours.socket).json
+        assert (shown["hints"], shown["min-order"]) == (mode, order)
+
+
+@pytest.mark.parametrize("capability", ["postcopy-ram", "background-snapshot", "x-ignore-shared"])
+def test_capabilities_of_the_real_qemu(run, ours, capability):
+    def switch(on):
+        ours.qmp.execute("migrate-set-capabilities",
+                         capabilities=[{"capability": capability, "state": on}])
+
+    try:
+        switch(True)
+    except Exception as error:
+        pytest.skip(f"this QEMU or kernel refuses {capability}: {error}")
+    warnings = run("hints", "--json", socket=ours.socket).json["warnings"]
+    switch(False)
+    assert warnings[0].startswith(f"{capability} is on: no hints")
+
+
 def test_older_device(run, guest):
     del guest.properties["fastballoon-hints"]
     assert run("hints", "--json", socket=guest.socket).json["hints"] is None

@@ -44,6 +44,7 @@ def test_set_and_compact(ask, libvirtd):
     assert ask("set", "128M", "--timeout", "1").failed_with("stalled at 256 MiB", "no driver")
     assert "128 MiB" not in libvirtd.virsh("dominfo", DOMAIN)
     assert ask("set", "max").status == 0
+    assert ask("hints", "held", "--json").json["hints"] == "held"
     assert ask("compact").failed_with("no driver in the guest")
 
 
