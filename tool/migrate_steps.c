@@ -121,11 +121,16 @@ static void fb_steps_say_shrunk(const struct fb_cli *cli, struct fb_qmp *qmp,
 static int fb_steps_shrink(const struct fb_cli *cli, struct fb_qmp *qmp, struct fb_migrate *migrate)
 {
 	struct fb_resize *resize = &migrate->resize;
+	struct fb_obstacle obstacle;
 	struct fb_progress progress;
 	int rc;
 
 	if (resize->target >= resize->from)
 		return 0;
+	if (fb_obstacle_find(qmp, &migrate->balloon, &obstacle)) {
+		fb_steps_warn(cli, migrate, "no balloon-first: %s", obstacle.cause);
+		return 0;
+	}
 	fb_progress_init(cli, &progress);
 	rc = fb_resize_begin(qmp, &migrate->balloon, resize);
 	if (!rc) {

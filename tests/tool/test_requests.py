@@ -40,7 +40,7 @@ def test_text(run, peer):
 
 @pytest.mark.parametrize("looks, status, texts", [
     (ends("busy"), "busy", ["the guest is busy", "in a second"]),
-    (ends("denied"), "denied", ["policy forbids it", "parameters"]),
+    (ends("denied"), "denied", ["policy forbids it", "ctrl_requests"]),
     (ends("not-supported"), "not-supported", ["does not support it"]),
     (ends("no-memory"), "no-memory", ["no memory to do it"]),
     (ends("failed"), "failed", ["kernel log"]),
