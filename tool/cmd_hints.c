@@ -148,7 +148,7 @@ static void fb_hints_print(const json_object *result)
 	fb_numbers(fb_hints_numbers, sizeof(fb_hints_numbers) / sizeof(fb_hints_numbers[0]),
 		   result);
 	if (reason)
-		fb_field("last migration", "no hints: %s", reason);
+		fb_field("last migration", "hints off: %s", reason);
 	for (size_t i = 0; i < json_object_array_length(warnings); i++)
 		fb_field("next migration", "%s",
 			 json_object_get_string(json_object_array_get_idx(warnings, i)));

@@ -223,7 +223,7 @@ static void fb_status_print_hinting(json_object *balloon)
 
 	if (state)
 		fb_field("hinting", "%s%s%s%s%s", mode ? mode : "", mode ? ", " : "", state,
-			 reason && *reason ? "; the last migration had no hints: " : "",
+			 reason && *reason ? "; off in the last migration: " : "",
 			 reason ? reason : "");
 }
 

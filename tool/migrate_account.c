@@ -178,10 +178,11 @@ static void fb_account_say_spared(const struct fb_cli *cli, const struct fb_migr
 	const char *hole_reason = fb_json_text(spared->holes, "off-reason");
 	char text[FB_TEXT_MAX];
 
-	if (hint_reason)
-		fb_say(cli, "no hints: %s", hint_reason);
-	else if (spared->counts_hints)
+	if (spared->hinted || (spared->counts_hints && !hint_reason))
 		fb_say(cli, "skipped thanks to hints: %s", fb_size_format(spared->hinted, text));
+	if (hint_reason)
+		fb_say(cli, "%s: %s", spared->hinted ? "no further hints" : "no hints",
+		       hint_reason);
 	if (hole_reason && *hole_reason)
 		fb_say(cli, "no holes skipped: %s", hole_reason);
 	fb_account_say(cli, "skipped as holes, which the host never populated",

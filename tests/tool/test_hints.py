@@ -39,7 +39,7 @@ def test_status(run, guest):
 def test_reason_of_the_last_migration(run, guest):
     guest.properties["fastballoon-hint-off-reason"] = "the guest is paused"
     assert run("hints", "--json", socket=guest.socket).json["off-reason"] == "the guest is paused"
-    assert "last migration         no hints: the guest is paused" in run(
+    assert "last migration         hints off: the guest is paused" in run(
         "hints", socket=guest.socket).out
 
 

@@ -112,6 +112,14 @@ def test_reason_of_no_hints(run, peer):
     assert shown["hint-off-reason"] == "the guest is paused" and shown["hinted-bytes"] == 0
 
 
+def test_hints_that_ended_before_the_migration_did(run, peer):
+    played = Played(query_migrate=[{}, active(), DONE])
+    played.properties |= {"fastballoon-counters": [{"hinted-bytes": 0}, {"hinted-bytes": MIB}],
+                          "fastballoon-hint-off-reason": "switched off"}
+    text = run("migrate", "tcp:h:1", socket=peer(played).socket).out
+    assert "skipped thanks to hints: 1 MiB\nno further hints: switched off\n" in text
+
+
 def test_limits_are_put_back(run, peer):
     played = Played(query_migrate=[{}, active(), DONE])
     assert run("migrate", "--bandwidth", "1.5G", "--downtime-limit", "50", "tcp:h:1",
