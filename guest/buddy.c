@@ -18,7 +18,7 @@
 #include "fastballoon.h"
 
 /* Most blocks that one hold of a zone's lock takes. */
-#define FB_BUDDY_HOLD_BLOCKS 32
+#define FB_BUDDY_HOLD_BLOCKS 16
 
 static const int fb_buddy_types[] = { MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE };
 
@@ -101,7 +101,7 @@ static bool fb_buddy_has(struct zone *zone, unsigned int order)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(fb_buddy_types); i++)
-		if (!free_area_empty(&zone->free_area[order], fb_buddy_types[i]))
+		if (!list_empty(&zone->free_area[order].free_list[fb_buddy_types[i]]))
 			return true;
 	return false;
 }
@@ -160,6 +160,61 @@ static void fb_buddy_take_zone(struct fb_balloon *fb, struct zone *zone, unsigne
 		cond_resched();
 }
 
+/* Take the largest blocks of one zone first, until the batch has the size wanted. */
+static void fb_buddy_take_share(struct fb_balloon *fb, struct zone *zone, struct fb_batch *batch,
+				unsigned long want_pages, unsigned int max_blocks)
+{
+	int order;
+
+	for (order = FB_TOP_ORDER; order >= 0; order--)
+		if (batch->nr_pages + (1UL << order) <= want_pages)
+			fb_buddy_take_zone(fb, zone, order, batch, want_pages, max_blocks);
+}
+
+/* What of @total falls to one who has @part of @whole; rounded up, never more than all. */
+static unsigned long fb_buddy_share(unsigned long total, unsigned long part, unsigned long whole)
+{
+	return part < whole ? min(total, mult_frac(total, part, whole) + 1) : total;
+}
+
+/*
+ * Take from each zone in proportion to what it can spare. A zone whose memory is shattered
+ * gets no more than its share of the batch's blocks either.
+ *
+ * Return: whether that kept a zone from giving its share of the pages.
+ */
+static bool fb_buddy_take_shares(struct fb_balloon *fb, struct fb_batch *batch,
+				 unsigned long want_pages, unsigned int max_blocks)
+{
+	unsigned long all_pages = fb_buddy_spare_all();
+	int nid = fb->next_node;
+	bool cut = false;
+	size_t i;
+
+	do {
+		for (i = 0; i < ARRAY_SIZE(fb_buddy_zones); i++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[fb_buddy_zones[i]];
+			unsigned long left_pages = want_pages - batch->nr_pages;
+			unsigned long spare_pages, pages, blocks;
+
+			if (!populated_zone(zone))
+				continue;
+			spare_pages = min(fb_buddy_spare(zone), all_pages);
+			pages = fb_buddy_share(left_pages, spare_pages, all_pages);
+			pages = min(left_pages, round_up(pages, 1UL << FB_TOP_ORDER));
+			blocks = fb_buddy_share(max_blocks - batch->nr_blocks, spare_pages,
+						all_pages);
+			pages += batch->nr_pages;
+			blocks += batch->nr_blocks;
+			all_pages -= spare_pages;
+			fb_buddy_take_share(fb, zone, batch, pages, blocks);
+			cut |= batch->nr_blocks >= blocks && batch->nr_pages < pages;
+		}
+		nid = next_node_in(nid, node_online_map);
+	} while (nid != fb->next_node);
+	return cut;
+}
+
 static void fb_buddy_take_order(struct fb_balloon *fb, unsigned int order, struct fb_batch *batch,
 				unsigned long want_pages, unsigned int max_blocks)
 {
@@ -200,25 +255,31 @@ static void fb_buddy_take_part(struct fb_balloon *fb, struct fb_batch *batch,
 }
 
 /**
- * fb_buddy_take() - take free blocks, the largest first, from each node in turn.
+ * fb_buddy_take() - take free blocks, the largest first, from all nodes and zones alike.
  * @fb: the balloon.
  * @batch: receives them.
  * @want_pages: size that the batch is to reach, to the page.
  * @max_blocks: blocks after which it is full.
  *
- * The batch stays smaller where the zones have nothing to spare. May sleep.
+ * May sleep.
+ *
+ * Return: false where the batch is smaller and the zones have nothing left to spare; true
+ * where there may be more.
  */
-void fb_buddy_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+bool fb_buddy_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		   unsigned int max_blocks)
 {
+	bool cut;
 	int order;
 
 	if (!node_online(fb->next_node))
 		fb->next_node = first_online_node;
-	for (order = FB_TOP_ORDER; order >= 0; order--)
+	cut = fb_buddy_take_shares(fb, batch, want_pages, max_blocks);
+	for (order = FB_TOP_ORDER; order >= 0 && !cut; order--)
 		if (batch->nr_pages + (1UL << order) <= want_pages)
 			fb_buddy_take_order(fb, order, batch, want_pages, max_blocks);
-	if (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks)
+	if (!cut && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks)
 		fb_buddy_take_part(fb, batch, want_pages - batch->nr_pages);
 	fb->next_node = next_node_in(fb->next_node, node_online_map);
+	return cut || batch->nr_pages >= want_pages || batch->nr_blocks >= max_blocks;
 }

@@ -15,7 +15,7 @@ unsigned long fb_buddy_spare_all(void);
 bool fb_buddy_zone_ok(struct zone *zone);
 unsigned int fb_buddy_order(const struct page *page);
 void fb_buddy_remove(struct zone *zone, struct page *page, unsigned int order);
-void fb_buddy_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+bool fb_buddy_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		   unsigned int max_blocks);
 
 #endif

@@ -100,7 +100,7 @@ void fb_hint_alloc_stop(struct fb_balloon *fb)
 
 static int fb_hint_alloc_one(struct fb_balloon *fb)
 {
-	struct page *page = fb_source_alloc(FB_TOP_ORDER);
+	struct page *page = fb_source_alloc(NUMA_NO_NODE, FB_TOP_ORDER);
 	int err;
 
 	if (!page)

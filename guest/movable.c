@@ -214,12 +214,15 @@ unsigned long fb_movable_pages(const struct fb_balloon *fb)
 
 /**
  * fb_movable_alloc() - allocate a page that fb_movable_put() takes. May reclaim memory.
+ * @nid: the node to try first, or NUMA_NO_NODE.
  *
  * Return: a page, or NULL.
  */
-struct page *fb_movable_alloc(void)
+struct page *fb_movable_alloc(int nid)
 {
-	return balloon_page_alloc();
+	gfp_t gfp = __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
+
+	return alloc_pages_node(nid, balloon_mapping_gfp_mask() | gfp, 0);
 }
 
 static void fb_movable_account(struct fb_balloon *fb, long pages)

@@ -38,7 +38,7 @@ struct fb_movable {
 
 void fb_movable_init(struct fb_balloon *fb);
 unsigned long fb_movable_pages(const struct fb_balloon *fb);
-struct page *fb_movable_alloc(void);
+struct page *fb_movable_alloc(int nid);
 void fb_movable_put(struct fb_balloon *fb, struct fb_batch *batch);
 void fb_movable_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		     unsigned int max_blocks);

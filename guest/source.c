@@ -24,6 +24,9 @@
 /* Blocks allocated between two looks at what the guest has left. */
 #define FB_RESERVE_CHECK_BLOCKS 16
 
+/* Blocks allocated from one node before the one with most free memory is looked for again. */
+#define FB_NODE_BLOCKS 8
+
 /**
  * fb_source_choose() - settle the source of pages, and log why where it is not the best.
  * @fb: the balloon.
@@ -57,19 +60,44 @@ const char *fb_source_name(const struct fb_balloon *fb)
 	return names[fb->source];
 }
 
+/* The node with most free memory, to which the next few allocations go. */
+static int fb_source_node(void)
+{
+	unsigned long most_pages = 0;
+	int nid, best = NUMA_NO_NODE;
+
+	for_each_online_node(nid) {
+		unsigned long pages = 0;
+		int idx;
+
+		for (idx = 0; idx <= ZONE_MOVABLE; idx++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[idx];
+
+			if (populated_zone(zone))
+				pages += zone_page_state(zone, NR_FREE_PAGES);
+		}
+		if (pages > most_pages) {
+			most_pages = pages;
+			best = nid;
+		}
+	}
+	return best;
+}
+
 /**
  * fb_source_alloc() - allocate one block.
+ * @nid: the node to try first, or NUMA_NO_NODE.
  * @order: its order. Only single pages may start reclaim.
  *
  * Return: first page of the block, as blocks.h describes it, or NULL.
  */
-struct page *fb_source_alloc(unsigned int order)
+struct page *fb_source_alloc(int nid, unsigned int order)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
 
 	if (order)
 		gfp &= ~__GFP_RECLAIM;
-	return alloc_pages(gfp, order);
+	return alloc_pages_node(nid, gfp, order);
 }
 
 /** fb_source_can_spare() - whether the guest can do without another few blocks of an order. */
@@ -86,6 +114,7 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 {
 	bool movable = fb->source == FB_SOURCE_CONSERVATIVE;
 	unsigned int order = movable ? 0 : FB_TOP_ORDER, spare_blocks = 0;
+	int nid = NUMA_NO_NODE;
 
 	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks) {
 		struct page *page = NULL;
@@ -93,8 +122,10 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 		order = min_t(unsigned int, order, ilog2(want_pages - batch->nr_pages));
 		if (!spare_blocks && fb_source_can_spare(order))
 			spare_blocks = FB_RESERVE_CHECK_BLOCKS;
+		if (!(spare_blocks % FB_NODE_BLOCKS))
+			nid = fb_source_node();
 		if (spare_blocks)
-			page = movable ? fb_movable_alloc() : fb_source_alloc(order);
+			page = movable ? fb_movable_alloc(nid) : fb_source_alloc(nid, order);
 		if (page) {
 			spare_blocks--;
 			fb_batch_add(batch, page, order);
@@ -133,7 +164,8 @@ void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long
 		return;
 	}
 	do {
-		fb_buddy_take(fb, batch, want_pages, max_blocks);
+		if (fb_buddy_take(fb, batch, want_pages, max_blocks))
+			break;
 		more_pages = min(want_pages, batch->nr_pages + FB_RECLAIM_PAGES);
 		ok = fb_source_take_alloc(fb, batch, more_pages, max_blocks);
 	} while (ok && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&

@@ -16,6 +16,6 @@ const char *fb_source_name(const struct fb_balloon *fb);
 void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks);
 bool fb_source_can_spare(unsigned int order);
-struct page *fb_source_alloc(unsigned int order);
+struct page *fb_source_alloc(int nid, unsigned int order);
 
 #endif

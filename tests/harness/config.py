@@ -29,6 +29,9 @@ class GuestConfig:
     launcher: a command that executes the command that follows it, for what QEMU inherits.
     preallocated: QEMU backs all of the guest's memory before it starts.
     plugin: another shared object than the one that was built to be used.
+    nodes: NUMA nodes, which share memory evenly and get a processor each.
+    hotplug_mib: memory that may be plugged in beside memory_mib, as NUMA node 1, which has
+    neither memory nor processors until then.
     """
 
     memory_mib: int = 1024
@@ -50,11 +53,13 @@ class GuestConfig:
     launcher: tuple = ()
     preallocated: bool = False
     plugin: str = None
+    nodes: int = 1
+    hotplug_mib: int = 0
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
         args = [
-            "-machine", self.machine, "-m", f"{self.memory_mib}M", "-smp", str(self.cpus),
+            "-machine", self.machine, "-m", self._memory_size(), "-smp", self._processors(),
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", str(paths.kernel_image()), "-initrd", str(self.initramfs or paths.initramfs()),
             "-append", " ".join(KERNEL_ARGS + tuple(self.kernel_args)),
@@ -64,13 +69,35 @@ class GuestConfig:
                      "-machine", "memory-backend=ram"]
         if self.qmp_path:
             args += ["-qmp", f"unix:{self.qmp_path},server=on,wait=off"]
-        return args + self._disk_args() + self._plugin_args() + self._device_args()
+        args += self._node_args() + self._disk_args()
+        return args + self._plugin_args() + self._device_args()
 
     def _disk_args(self):
         if not self.disk_mib:
             return []
         return ["-blockdev", f"driver=null-co,node-name=disk0,size={self.disk_mib << 20},"
                              "read-zeroes=on", "-device", "virtio-blk-pci,drive=disk0"]
+
+    def _processors(self):
+        return f"{self.cpus},sockets={self.nodes}"
+
+    def _memory_size(self):
+        size = f"{self.memory_mib}M"
+        if self.hotplug_mib:
+            size += f",slots=2,maxmem={self.memory_mib + self.hotplug_mib}M"
+        return size
+
+    def _node_args(self):
+        args = []
+        if self.hotplug_mib:
+            args += ["-object", f"memory-backend-ram,id=node0,size={self.memory_mib}M",
+                     "-numa", f"node,nodeid=0,memdev=node0,cpus=0-{self.cpus - 1}",
+                     "-numa", "node,nodeid=1"]
+        for node in range(self.nodes if self.nodes > 1 else 0):
+            args += ["-object", f"memory-backend-ram,id=node{node},"
+                                f"size={self.memory_mib // self.nodes}M",
+                     "-numa", f"node,nodeid={node},memdev=node{node},cpus={node}"]
+        return args
 
     def _plugin_args(self):
         if self.device != "ours" and self.tcg_flush is None:
