@@ -11,7 +11,7 @@
 /* name: as shown. Sums count since probe; those ending in _max or _last are no sums. */
 #define FB_COUNTERS(x)                                                                             \
 	x(inflated_pages) x(deflated_pages) x(oom_deflated_pages) x(reported_pages)                \
-	x(migrated_pages)                                                                          \
+	x(migrated_pages) x(yielded_pages) x(offline_deflated_pages)                               \
 	x(hinted_pages) x(buffers) x(ranges) x(bitmap_runs) x(bitmap_records)               \
 	x(bitmap_words) x(kicks) x(slow_waits) x(queue_full)                                       \
 	x(buddy_blocks) x(alloc_blocks) x(split_blocks) x(alloc_failures) x(inflate_stalls)        \

@@ -17,6 +17,9 @@
 /* How long an allocation in distress waits for another deflation to finish. */
 #define FB_OOM_LOCK_TRIES_MS 100
 
+/* How long the offlining of memory waits for an inflation and for a deflation. */
+#define FB_RANGE_LOCK_TRIES_MS 2000
+
 /** fb_deflate_must_tell() - whether pages are the guest's only when the device has answered. */
 bool fb_deflate_must_tell(struct fb_balloon *fb)
 {
@@ -130,12 +133,10 @@ int fb_deflate(struct fb_balloon *fb, unsigned long want_pages)
 	return err == -ENOENT ? 0 : err;
 }
 
-static bool fb_deflate_lock_bounded(struct fb_balloon *fb)
+static bool fb_deflate_lock_bounded(struct mutex *lock, unsigned int tries)
 {
-	unsigned int tries;
-
-	for (tries = 0; tries < FB_OOM_LOCK_TRIES_MS; tries++) {
-		if (mutex_trylock(&fb->deflate.lock))
+	for (; tries; tries--) {
+		if (mutex_trylock(lock))
 			return true;
 		msleep(1);
 	}
@@ -153,7 +154,7 @@ unsigned long fb_deflate_for_oom(struct fb_balloon *fb, unsigned long want_pages
 {
 	unsigned long freed_pages = 0;
 
-	if (!fb_deflate_lock_bounded(fb))
+	if (!fb_deflate_lock_bounded(&fb->deflate.lock, FB_OOM_LOCK_TRIES_MS))
 		return 0;
 	while (freed_pages < want_pages) {
 		struct fb_batch batch;
@@ -166,6 +167,42 @@ unsigned long fb_deflate_for_oom(struct fb_balloon *fb, unsigned long want_pages
 		freed_pages += pages;
 	}
 	mutex_unlock(&fb->deflate.lock);
+	return freed_pages;
+}
+
+/**
+ * fb_deflate_range() - give blocks back that lie in a range; single movable pages stay.
+ * @fb: the balloon.
+ * @start_pfn: first page frame of the range, of whose memory no more is free to be taken.
+ * @end_pfn: the one behind its last.
+ *
+ * Waits for blocks that are on their way into the balloon; sleeps.
+ *
+ * Return: pages given back.
+ */
+unsigned long fb_deflate_range(struct fb_balloon *fb, unsigned long start_pfn,
+			       unsigned long end_pfn)
+{
+	struct fb_sieve sieve = { start_pfn, end_pfn, FB_NR_ORDERS, FB_BATCH_PAGES,
+				  FB_BATCH_BLOCKS };
+	unsigned long freed_pages = 0, pages;
+
+	if (!fb_deflate_lock_bounded(&fb->taking, FB_RANGE_LOCK_TRIES_MS))
+		return 0;
+	mutex_unlock(&fb->taking);
+	do {
+		struct fb_batch batch;
+
+		if (!fb_deflate_lock_bounded(&fb->deflate.lock, FB_RANGE_LOCK_TRIES_MS))
+			break;
+		fb_batch_init(&batch);
+		fb_blocks_sift(&fb->blocks, &sieve, &batch);
+		pages = batch.nr_pages;
+		if (pages && fb_deflate_batch(fb, &batch))
+			pages = 0;
+		mutex_unlock(&fb->deflate.lock);
+		freed_pages += pages;
+	} while (pages);
 	return freed_pages;
 }
 

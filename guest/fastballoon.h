@@ -8,6 +8,7 @@
  *   movable worker tells the device of it.
  * - The control worker takes the host's requests and sends replies and progress. It waits for
  *   nobody. Requests that take long have workers of their own (caches.c).
+ * - The memory notifier deflates what is to go offline.
  * - The OOM notifier deflates, in any task's context; it waits for a bounded time only.
  * - The hint worker answers a migration's command ids, on a workqueue of its own.
  * - The stats worker refills the statistics buffer.
@@ -15,6 +16,7 @@
  * - Virtqueue and configuration callbacks (interrupts) only wake the others.
  *
  * Locks, outermost first:
+ * - fb->taking (mutex): a batch of pages is on its way into the balloon.
  * - fb->movable.lock (mutex): one at a time tells the device of migrations.
  * - A queue's lock (mutex), held while the device is waited for. Nobody holds two of them.
  * - fb->size.actual_lock (mutex): order of writes of "actual".
@@ -66,12 +68,14 @@
 #include "progress.h"
 #include "queue.h"
 #include "report.h"
+#include "sift.h"
 #include "size.h"
 #include "source.h"
 #include "stats.h"
 #include "transport.h"
 #include "wake.h"
 #include "walk.h"
+#include "yield.h"
 
 /* How long a device that does not answer holds up the driver's removal, at least once. */
 #define FB_STOP_WAIT_MS 5000
@@ -94,6 +98,8 @@
  * @announces_deflate: the device is told of pages that leave the balloon.
  * @blocks: the balloon.
  * @movable: that part of the balloon which the kernel may migrate.
+ * @yield: giving way to the kernel.
+ * @taking: held from taking a batch of pages to its being in @blocks; size worker.
  * @unacked: marked pages that cannot be freed before a reset; size worker or @deflate.lock.
  * @source: where pages come from.
  * @source_reason: why from there.
@@ -136,6 +142,8 @@ struct fb_balloon {
 
 	struct fb_blocks blocks;
 	struct fb_movable movable;
+	struct fb_yield yield;
+	struct mutex taking;
 	struct fb_batch unacked;
 	enum fb_source source;
 	const char *source_reason;

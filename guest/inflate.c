@@ -48,7 +48,7 @@ static void fb_inflate_commit(struct fb_balloon *fb, struct fb_batch *batch, int
 		fb_blocks_put(&fb->blocks, batch);
 }
 
-static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
+static int fb_inflate_take_and_send(struct fb_balloon *fb, unsigned long want_pages)
 {
 	u64 start_us = fb_now_us();
 	struct fb_batch batch;
@@ -67,6 +67,17 @@ static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
 	}
 	err = fb_inflate_batch(fb, &batch);
 	fb_inflate_commit(fb, &batch, err);
+	return err;
+}
+
+static int fb_inflate_some(struct fb_balloon *fb, unsigned long want_pages)
+{
+	int err;
+
+	mutex_lock(&fb->taking);
+	err = fb_inflate_take_and_send(fb, want_pages);
+	mutex_unlock(&fb->taking);
+	fb_yield_watch(fb);
 	return err;
 }
 

@@ -196,9 +196,11 @@ static void fb_quiesce(struct fb_balloon *fb)
 {
 	fb_forbid_work(fb);
 	fb_settle_reports(fb);
+	fb_yield_stop(fb);
 	cancel_delayed_work_sync(&fb->size.work);
 	fb_wake_stop(fb);
 	fb_ctrl_quiesce(fb);
+	cancel_work_sync(&fb->movable.work);
 	cancel_work_sync(&fb->stats.work);
 	cancel_work_sync(&fb->hint.work);
 	fb_oom_stop(fb);
@@ -247,6 +249,7 @@ static int fb_start(struct fb_balloon *fb)
 	}
 	fb_report_start(fb);
 	fb_ctrl_start(fb, vqs[FB_VQ_REQUEST], vqs[FB_VQ_MESSAGE]);
+	fb_yield_start(fb);
 	fb_hint_wake(fb);
 	fb_size_wake(fb);
 	return 0;
@@ -272,7 +275,9 @@ static int fb_probe(struct virtio_device *vdev)
 	init_waitqueue_head(&fb->acked);
 	fb_blocks_init(&fb->blocks);
 	fb_batch_init(&fb->unacked);
+	mutex_init(&fb->taking);
 	fb_movable_init(fb);
+	fb_yield_init(fb);
 	fb_holds_init(&fb->holds);
 	fb_size_init(fb);
 	fb_goal_init(fb);

@@ -129,6 +129,7 @@ static void fb_size_work(struct work_struct *work)
 
 	if (fb_stopping(fb))
 		return;
+	fb_yield_run(fb);
 	fb_count(&fb->counters, FB_C_size_runs, 1);
 	fb->size.config_seq = atomic_read(&fb->config_seq);
 	fb_goal_begin(fb, fb_size_target(fb));
