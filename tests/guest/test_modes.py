@@ -4,8 +4,8 @@
 import pytest
 
 from harness.migration import migrate
-from pairs import (MIB, OURS_ON_OURS, OURS_ON_STOCK, check_host_has_the_rest, pair_config,
-                   pair_name)
+from pairs import (MIB, OURS_ON_OURS, OURS_ON_STOCK, PAGE, check_host_has_the_rest,
+                   pair_config, pair_name)
 
 PINNED = [
     (OURS_ON_OURS, "transport=sg page_source=buddy"),
@@ -34,29 +34,42 @@ def test_pinned(shared_guest, pair, params):
     guest.touch(500)
     guest.set_memory(300)
     check_host_has_the_rest(guest)
+    given = guest.config.memory_mib - 300
+    assert guest.offline_pages() == guest.driver_stats()["pages"] == given * MIB // PAGE
+    assert guest.meminfo_kib("MemTotal") == total - given * 1024
     guest.set_memory(guest.config.memory_mib)
     assert guest.meminfo_kib("MemTotal") == total
+    stats = guest.driver_stats()
+    assert guest.offline_pages() == stats["pages"] == stats["blocks"] == 0
+    assert stats["inflated_pages"] == stats["deflated_pages"]
     guest.unload_driver("ours")
     guest.load_driver("ours")
 
 
 @pytest.mark.parametrize("kernel_args", [
     pytest.param(("init_on_alloc=0",), id="init_on_alloc=0"),
+    pytest.param(("init_on_alloc=1",), id="init_on_alloc=1"),
     pytest.param(("init_on_free=1",), id="init_on_free=1"),
     pytest.param(("page_poison=1",), id="page_poison=1"),
     pytest.param(("page_poison=1", "init_on_free=0", "init_on_alloc=0"), id="poisoned"),
 ])
 def test_kernel_memory_settings(own_guest, kernel_args):
-    """Resizing and a migration stay right; where freed pages have contents, nothing is hinted."""
+    """Resizing and a migration stay right; where freed pages have contents, nothing is hinted.
+
+    Memory that came back is zero for the process that gets it: with init_on_free=1 the kernel
+    relies on it being so, and poison is checked page by page.
+    """
     guest = own_guest(pair_config(OURS_ON_OURS, kernel_args=kernel_args), "settings", copies=2)
     total = guest.meminfo_kib("MemTotal")
     guest.start_verifier(64)
+    guest.touch(500)
     guest.set_memory(350)
     guest.set_memory(guest.config.memory_mib)
     assert guest.meminfo_kib("MemTotal") == total
+    assert guest.fresh_memory_is_zero(450)
     counters = {}
     migrate(guest, inspect=lambda: counters.update(guest.counters()))
-    if kernel_args == ("init_on_alloc=0",):
+    if kernel_args[0].startswith("init_on_alloc="):
         assert counters["hinted-bytes"] >= 200 * MIB
     else:
         assert counters["hinted-bytes"] == 0

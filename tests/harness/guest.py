@@ -11,6 +11,8 @@ from .errors import CommandFailed, GuestTimeout, HarnessError
 from .machine import Machine
 
 MIB = 1 << 20
+# PageOffline in /proc/kpageflags.
+KPF_OFFLINE = 23
 BOOT_ATTEMPTS = 3
 DRIVER_MODULES = {"stock": "virtio_balloon", "ours": "virtio_fastballoon"}
 DRIVER_NAMES = {"stock": "virtio_balloon", "ours": "virtio_fastballoon"}
@@ -132,6 +134,14 @@ class Guest:
     def meminfo_kib(self, field):
         """A field of the guest's /proc/meminfo, in KiB."""
         return int(re.search(rf"^{field}:\s+(\d+)", self.read("/proc/meminfo"), re.M).group(1))
+
+    def offline_pages(self, first_pfn=0, end_pfn=1 << 40):
+        """Number of page frames in a range that the guest's kernel has marked as offline."""
+        return int(self.command(f"flagged {KPF_OFFLINE} {first_pfn} {end_pfn}")[1])
+
+    def fresh_memory_is_zero(self, mib):
+        """Whether a process that takes that much memory finds nothing in it."""
+        return self.command(f"fresh {mib * MIB}")[1] == "0"
 
     def touch(self, mib, processes=2, timeout=300.0):
         """Let processes dirty that much memory and exit: used, then freed."""

@@ -159,6 +159,24 @@ static void fb_cmd_verdict(char *args)
 		fb_reply_ok("%s", text);
 }
 
+/* "flagged BIT FIRST END" answers with the number of page frames that have the flag. */
+static void fb_cmd_flagged(char *args)
+{
+	unsigned int bit = (unsigned int)fb_next_number(&args);
+	uint64_t first = fb_next_number(&args);
+	int64_t count = fb_pageflags_count(bit, first, fb_next_number(&args));
+
+	if (count < 0)
+		fb_reply_result((int)count);
+	else
+		fb_reply_ok("%" PRId64, count);
+}
+
+static void fb_cmd_fresh(char *args)
+{
+	fb_reply_result(fb_check_fresh(fb_next_number(&args)));
+}
+
 static void fb_cmd_running(char *args)
 {
 	fb_reply_ok("%d", fb_job_running(fb_next_word(&args)));
@@ -213,7 +231,8 @@ static const struct fb_command fb_commands[] = {
 	{ "verdict", fb_cmd_verdict }, { "running", fb_cmd_running },
 	{ "stop", fb_cmd_stop },       { "sh", fb_cmd_sh },
 	{ "files", fb_cmd_files },     { "thin", fb_cmd_thin },
-	{ "cache", fb_cmd_cache },     { "poweroff", fb_cmd_poweroff },
+	{ "cache", fb_cmd_cache },     { "flagged", fb_cmd_flagged },
+	{ "fresh", fb_cmd_fresh },     { "poweroff", fb_cmd_poweroff },
 };
 
 /** fb_run_command() - run one line from the host, "SEQUENCE COMMAND [ARGUMENTS]", and answer. */

@@ -54,6 +54,9 @@ int fb_storm_start(unsigned int processes, uint64_t bytes_each);
 int fb_files_make(uint64_t bytes);
 int fb_files_thin(unsigned int keep_one_in);
 int fb_cache_start(uint64_t bytes);
+/* pageflags.c */
+int64_t fb_pageflags_count(unsigned int bit, uint64_t first, uint64_t end);
+int fb_check_fresh(uint64_t bytes);
 
 /* pattern.c */
 uint64_t fb_random(uint64_t *state);
