@@ -23,7 +23,7 @@ typedef struct FbBalloon FbBalloon;
  * A driver that can't just read has to take all free memory, which dirties or zeroes it and costs
  * several times more for each byte: it is asked only if one byte in so many is to be sent.
  */
-#define FB_HINT_HOLDING_DIVISOR 8
+#define FB_HINT_HOLDING_DIVISOR 4
 
 #define FB_HINT_MIN_ORDER_DEFAULT 4
 #define FB_HINT_MIN_ORDER_HIGHEST 10

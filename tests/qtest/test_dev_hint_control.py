@@ -212,9 +212,9 @@ def test_a_small_round_is_not_begun(hinting):
 
 
 def test_a_driver_that_must_hold_is_asked_where_it_pays(start):
-    """Skipped holes leave less than an eighth of the memory to be sent."""
+    """Skipped holes leave less than a quarter of the memory to be sent."""
     properties = {**HINTS, "hole_skip": True}
-    for feature, used_mib, asked in ((0, 20, False), (0, 48, True),
+    for feature, used_mib, asked in ((0, 40, False), (0, 80, True),
                                      (bits(F_HINT_LOGGED), 48, True)):
         balloon = Balloon(start(machine.OURS, **properties))
         balloon.start(ALL & ~bits(F_HINT_LOGGED) | feature)
