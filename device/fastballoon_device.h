@@ -94,6 +94,8 @@ struct fb_host_ops {
 	 * (optional) Back [gpa, gpa + len) with host memory before the driver learns that it has
 	 * left the balloon; whole host pages inside one fb_ram. Its content must not change.
 	 * Returns 0, or a negative errno; the memory then comes when the guest touches it.
+	 * -EINPROGRESS: it goes on after the return; the host calls fb_device_populated() at its
+	 * end, and keeps the buffer of the deflateq until then.
 	 */
 	int (*populate)(void *host, uint64_t gpa, uint64_t len);
 	/* Whether discards are forbidden just now (device assignment, postcopy, snapshot). */
@@ -351,6 +353,13 @@ void fb_device_inflate(struct fb_device *dev, const struct fb_buffer *buffer);
  * With a populate operation, each run is widened to whole host pages and backed again.
  */
 void fb_device_deflate(struct fb_device *dev, const struct fb_buffer *buffer);
+
+/**
+ * fb_device_populated() - what populate had left in progress has ended.
+ * @bytes: backed.
+ * @failed: there was more, which the host could not back.
+ */
+void fb_device_populated(struct fb_device *dev, uint64_t bytes, bool failed);
 
 /**
  * fb_device_waiting_bytes() - memory in the balloon that waits for the rest of its host page.

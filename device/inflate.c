@@ -23,6 +23,7 @@
  * returned, so there it is safe.
  */
 #include <endian.h>
+#include <errno.h>
 
 #include "bitmap.h"
 #include "internal.h"
@@ -45,15 +46,21 @@ static void fb_populate_run(struct fb_device *dev, const struct fb_ram *ram,
 	uint64_t first = fb_round_down(run->gpa - ram->gpa, page);
 	uint64_t last = fb_round_down(run->gpa + run->len - 1 - ram->gpa, page);
 	uint64_t len;
+	int ret;
 
 	/* What follows the last whole host page was never discarded. */
 	if (first >= usable)
 		return;
 	len = (last < usable ? last + page : usable) - first;
-	if (dev->ops->populate(dev->host, ram->gpa + first, len))
-		dev->counters.populate_failures++;
-	else
-		dev->counters.populated_bytes += len;
+	ret = dev->ops->populate(dev->host, ram->gpa + first, len);
+	if (ret != -EINPROGRESS)
+		fb_device_populated(dev, ret ? 0 : len, ret);
+}
+
+void fb_device_populated(struct fb_device *dev, uint64_t bytes, bool failed)
+{
+	dev->counters.populated_bytes += bytes;
+	dev->counters.populate_failures += failed;
 }
 
 static void fb_deflate_run(struct fb_device *dev, const struct fb_ram *ram,

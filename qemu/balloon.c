@@ -68,15 +68,33 @@ static void fb_balloon_reset(VirtIODevice *vdev)
 	FbBalloon *balloon = FB_BALLOON(vdev);
 
 	fb_hinting_reset(balloon);
+	fb_populate_reset(balloon);
 	fb_statsq_reset(balloon);
 	fb_device_reset(&balloon->core);
 	fb_ctrlq_kick(balloon);
+}
+
+/* The driver resets one queue: the buffers of it that we hold are gone. */
+static void fb_balloon_queue_reset(VirtIODevice *vdev, uint32_t index)
+{
+	FbBalloon *balloon = FB_BALLOON(vdev);
+	VirtQueue *vq = virtio_get_queue(vdev, index);
+
+	if (vq == balloon->hint.vq)
+		fb_hinting_reset(balloon);
+	else if (vq == balloon->deflate.vq)
+		fb_populate_reset(balloon);
+	else if (vq == balloon->stats.vq)
+		fb_statsq_reset(balloon);
 }
 
 static void fb_balloon_set_status(VirtIODevice *vdev, uint8_t status)
 {
 	FbBalloon *balloon = FB_BALLOON(vdev);
 
+	/* A migration carries no buffer that we hold. */
+	if (!vdev->vm_running)
+		fb_populate_stop(balloon);
 	if (!vdev->vm_running || !(status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	fb_statsq_resume(balloon);
@@ -91,15 +109,20 @@ static void fb_balloon_set_status(VirtIODevice *vdev, uint8_t status)
 static void fb_balloon_add_queues(FbBalloon *balloon)
 {
 	fb_queue_add(balloon, &balloon->inflate, fb_device_inflate);
+	balloon->inflate.hold = fb_populate_is_busy;
 	fb_queue_add(balloon, &balloon->deflate, fb_device_deflate);
+	balloon->deflate.hold = fb_populate_is_busy;
+	balloon->deflate.defer = fb_populate_defer;
 	fb_statsq_realize(balloon);
 	if (fb_offers(balloon, VIRTIO_BALLOON_F_FREE_PAGE_HINT)) {
 		fb_queue_add(balloon, &balloon->hint, fb_device_hint);
 		balloon->hint.defer = fb_hinting_defer;
 		balloon->hint.after = fb_hinting_progress;
 	}
-	if (fb_offers(balloon, VIRTIO_BALLOON_F_REPORTING))
+	if (fb_offers(balloon, VIRTIO_BALLOON_F_REPORTING)) {
 		fb_queue_add(balloon, &balloon->report, fb_device_report);
+		balloon->report.hold = fb_populate_is_busy;
+	}
 	if (fb_offers(balloon, VIRTIO_FASTBALLOON_F_CTRL_VQ))
 		fb_ctrlq_realize(balloon);
 }
@@ -114,11 +137,16 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 				 "fastballoon.so was built for: rebuild it");
 		return;
 	}
+	if (balloon->prealloc_on_deflate && !fb_populate_is_possible()) {
+		error_setg(errp, "prealloc-on-deflate needs Linux 5.14 or later");
+		return;
+	}
+	fb_host_ops_init(balloon);
 	if (qemu_add_balloon_handler(fb_balloon_to_target, fb_balloon_info, &balloon->core) < 0) {
 		error_setg(errp, "only one balloon device is supported: remove the other one");
 		return;
 	}
-	if (fb_device_init(&balloon->core, &fb_qemu_host_ops, balloon) < 0) {
+	if (fb_device_init(&balloon->core, &balloon->host_ops, balloon) < 0) {
 		error_setg(errp, "out of memory");
 		qemu_remove_balloon_handler(&balloon->core);
 		return;
@@ -140,6 +168,8 @@ static void fb_balloon_unrealize(DeviceState *dev)
 	if (balloon->hint.vq)
 		fb_hinting_unrealize(balloon);
 	qemu_remove_balloon_handler(&balloon->core);
+	fb_populate_reset(balloon);
+	fb_populate_unrealize(balloon);
 	fb_queue_delete(&balloon->inflate);
 	fb_queue_delete(&balloon->deflate);
 	fb_statsq_unrealize(balloon);
@@ -248,6 +278,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
 	DEFINE_PROP_BOOL("prefault-incoming", FbBalloon, prefault_incoming, true),
+	DEFINE_PROP_BOOL("prealloc-on-deflate", FbBalloon, prealloc_on_deflate, false),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),
 	DEFINE_PROP_END_OF_LIST(),
 };
@@ -269,6 +300,7 @@ static void fb_balloon_class_init(ObjectClass *klass, void *data)
 	vdc->set_config = fb_balloon_set_config;
 	vdc->set_status = fb_balloon_set_status;
 	vdc->reset = fb_balloon_reset;
+	vdc->queue_reset = fb_balloon_queue_reset;
 	vdc->vmsd = &fb_vmstate_device;
 }
 

@@ -13,6 +13,7 @@
 #include "ctrlq.h"
 #include "fastballoon_device.h"
 #include "hinting.h"
+#include "populate.h"
 #include "hole_skip.h"
 #include "prefault.h"
 #include "queue.h"
@@ -49,6 +50,8 @@ struct FbBalloon {
 	FbQueue *queues[FB_QUEUES_MAX]; /* by number; that of the statsq is NULL */
 	FbStatsPoll stats;
 	FbHinting hinting;
+	FbPopulate populate;
+	struct fb_host_ops host_ops; /* those of host.c that the properties ask for */
 	FbPrefault prefault;
 	FbHoleSkip hole_skip;
 
@@ -56,18 +59,18 @@ struct FbBalloon {
 	uint64_t offered; /* feature bits chosen by properties */
 	bool hint_logged;
 	bool eager_clear;
+	bool prealloc_on_deflate;
 	bool prefault_incoming;
 	IOThread *iothread; /* accepted for the stock device's command lines, see hinting.c */
 };
 
-/* host.c: the services that the device core asks for; takes the FbBalloon. */
-extern const struct fb_host_ops fb_qemu_host_ops;
-
+/* host.c */
+/** fb_host_ops_init() - what the device core may ask for; the operations take the FbBalloon. */
+void fb_host_ops_init(FbBalloon *balloon);
 /** fb_block_is_backend() - whether a RAM block is that of a memory backend: the guest's memory. */
 bool fb_block_is_backend(const RAMBlock *rb);
 /** fb_any_backend_is_migrated() - false where x-ignore-shared leaves out all of the memory. */
 bool fb_any_backend_is_migrated(void);
-
 /** fb_current_ram_bytes() - guest memory that a balloon size is subtracted from. */
 uint64_t fb_current_ram_bytes(void);
 /** fb_guest_bytes() - what of it is left to the guest. */

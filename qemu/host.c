@@ -3,6 +3,7 @@
  * host.c - QEMU's services to the device core: guest RAM, discards, hints, events.
  */
 #include "balloon.h"
+#include "discard.h"
 
 uint64_t fb_current_ram_bytes(void)
 {
@@ -91,20 +92,57 @@ static int fb_host_find_ram(void *host, uint64_t gpa, struct fb_ram *ram)
 	return 0;
 }
 
+/* Whether a second has passed since the last message of the kind. */
+static bool fb_may_log(int64_t *quiet_until_ns)
+{
+	int64_t now_ns = get_clock();
+
+	if (now_ns < *quiet_until_ns)
+		return false;
+	*quiet_until_ns = now_ns + NANOSECONDS_PER_SECOND;
+	return true;
+}
+
+static void fb_warn_discard(RAMBlock *rb, int ret)
+{
+	static int64_t quiet_until_ns;
+
+	if (!fb_may_log(&quiet_until_ns))
+		return;
+	warn_report("virtio-fastballoon: memory of %s is not given back: %s", rb->idstr,
+		    ret == -EPERM ? "a file with data is mapped privately" : strerror(-ret));
+}
+
 static int fb_host_discard(void *host, uint64_t gpa, uint64_t len)
 {
 	MemoryRegionSection section;
-	int ret;
+	int ret = -EINVAL;
 
 	if (!fb_find_section(gpa, len, &section))
 		return -ENOENT;
 	if (int128_get64(section.size) == len)
-		ret = ram_block_discard_range(section.mr->ram_block, section.offset_within_region,
-					      len);
-	else
-		ret = -EINVAL;
+		ret = fb_discard_ram(section.mr->ram_block, section.offset_within_region, len);
+	if (ret)
+		fb_warn_discard(section.mr->ram_block, ret);
 	memory_region_unref(section.mr);
-	return ret < 0 ? ret : 0;
+	return ret;
+}
+
+/* Only where QEMU may touch memory by itself: elsewhere a fault waits for a page or a snapshot. */
+static int fb_host_populate(void *host, uint64_t gpa, uint64_t len)
+{
+	MemoryRegionSection section;
+
+	if (migration_in_incoming_postcopy() || migration_in_bg_snapshot())
+		return -EBUSY;
+	if (!fb_find_section(gpa, len, &section))
+		return -ENOENT;
+	if (int128_get64(section.size) == len) {
+		fb_populate_collect(host, &section);
+		return -EINPROGRESS;
+	}
+	memory_region_unref(section.mr);
+	return -EINVAL;
 }
 
 static bool fb_host_inhibited(void *host)
@@ -174,15 +212,12 @@ static uint64_t fb_host_now_ms(void *host)
 static void fb_host_guest_error(void *host, const char *what)
 {
 	static int64_t quiet_until_ns;
-	int64_t now_ns = get_clock();
 
-	if (now_ns < quiet_until_ns)
-		return;
-	quiet_until_ns = now_ns + NANOSECONDS_PER_SECOND;
-	warn_report("virtio-fastballoon: the guest broke a rule: %s", what);
+	if (fb_may_log(&quiet_until_ns))
+		warn_report("virtio-fastballoon: the guest broke a rule: %s", what);
 }
 
-const struct fb_host_ops fb_qemu_host_ops = {
+static const struct fb_host_ops fb_host_ops = {
 	.find_ram = fb_host_find_ram,
 	.discard = fb_host_discard,
 	.inhibited = fb_host_inhibited,
@@ -194,3 +229,10 @@ const struct fb_host_ops fb_qemu_host_ops = {
 	.progress_changed = fb_host_progress_changed,
 	.request_done = fb_host_request_done,
 };
+
+void fb_host_ops_init(FbBalloon *balloon)
+{
+	balloon->host_ops = fb_host_ops;
+	if (balloon->prealloc_on_deflate)
+		balloon->host_ops.populate = fb_host_populate;
+}

@@ -32,8 +32,11 @@ static bool fb_queue_handle_buffer(FbQueue *queue)
 {
 	struct fb_range ranges[VIRTQUEUE_MAX_SIZE];
 	struct fb_buffer buffer;
-	VirtQueueElement *elem = virtqueue_pop(queue->vq, sizeof(*elem));
+	VirtQueueElement *elem;
 
+	if (queue->hold && queue->hold(queue->balloon))
+		return false;
+	elem = virtqueue_pop(queue->vq, sizeof(*elem));
 	if (!elem)
 		return false;
 	buffer = fb_buffer_from_elem(elem, ranges);

@@ -15,6 +15,7 @@ typedef struct FbQueue FbQueue;
 /**
  * struct FbQueue - a virtqueue whose work is bounded.
  * @bh: looks at the queue again from the main loop.
+ * @hold: whether its buffers have to wait for now; whoever makes them wait kicks it. Or NULL.
  * @handle: the core's function for its buffers, which go back with a used length of 0.
  * @defer: whether a buffer that @handle has seen is kept for now; whoever keeps it returns it. Or
  *         NULL.
@@ -28,6 +29,7 @@ struct FbQueue {
 	FbBalloon *balloon;
 	VirtQueue *vq;
 	QEMUBH *bh;
+	bool (*hold)(FbBalloon *balloon);
 	void (*handle)(struct fb_device *dev, const struct fb_buffer *buffer);
 	bool (*defer)(FbBalloon *balloon, VirtQueueElement *elem);
 	bool (*handle_one)(FbQueue *queue);

@@ -10,6 +10,8 @@
 #include "qemu/osdep.h"
 
 #include "cpu.h"
+#include "block/aio.h"
+#include "block/thread-pool.h"
 #include "exec/address-spaces.h"
 #include "exec/exec-all.h"
 #include "exec/ram_addr.h"

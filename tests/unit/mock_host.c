@@ -112,6 +112,8 @@ static int fb_mock_populate(void *host, uint64_t gpa, uint64_t len)
 	fb_mock_check_op(ram, gpa, len, ram->host_page_size);
 	op = fb_mock_record(mock, gpa, len);
 	op->kind = FB_MOCK_POPULATE;
+	if (mock->populates_later)
+		return -EINPROGRESS;
 	return fb_mock_outcome(mock, op);
 }
 

@@ -44,6 +44,7 @@ struct fb_mock_op {
  * @inhibited: what the host answers; its discards must not come while true.
  * @fail_from, @fail_count: make @fail_count discards or populates fail, after @fail_from that
  *                          work.
+ * @populates_later: populates go on after the call.
  * @now_ms: the host's clock.
  * @progress, @progress_changes: what the host was told last of the driver's progress.
  * @done, @done_count: requests that were answered or given up.
@@ -56,6 +57,7 @@ struct fb_mock {
 	bool inhibited;
 	unsigned int fail_from;
 	unsigned int fail_count;
+	bool populates_later;
 	struct fb_mock_op ops[FB_MOCK_OPS_MAX];
 	unsigned int op_count;
 	unsigned int config_changes;

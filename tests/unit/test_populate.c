@@ -95,6 +95,25 @@ static void fb_test_failure(void **state)
 	assert_int_equal(mock->dev.counters.deflated_bytes, FB_MIB + FB_PAGE_SIZE);
 }
 
+/* Nothing is counted before the host says how it ended. */
+static void fb_test_later(void **state)
+{
+	struct fb_mock *mock = *state;
+	const struct fb_counters *counters = &mock->dev.counters;
+
+	mock->populates_later = true;
+	FB_SEND_RANGES(mock, FB_MOCK_DEFLATEQ, { 0, FB_MIB }, { 2 * FB_MIB, FB_PAGE_SIZE });
+	assert_int_equal(mock->op_count, 2);
+	assert_int_equal(counters->populated_bytes, 0);
+	assert_int_equal(counters->populate_failures, 0);
+	fb_device_populated(&mock->dev, FB_MIB, false);
+	assert_int_equal(counters->populated_bytes, FB_MIB);
+	assert_int_equal(counters->populate_failures, 0);
+	fb_device_populated(&mock->dev, 0, true);
+	assert_int_equal(counters->populated_bytes, FB_MIB);
+	assert_int_equal(counters->populate_failures, 1);
+}
+
 static void fb_test_inflate_populates_nothing(void **state)
 {
 	struct fb_mock *mock = *state;
@@ -128,6 +147,7 @@ int main(void)
 		FB_TEST(fb_test_each_run),      FB_TEST(fb_test_widened),
 		FB_TEST(fb_test_end_of_ram),    FB_TEST(fb_test_failure),
 		FB_TEST(fb_test_waiting_bytes), FB_TEST(fb_test_inflate_populates_nothing),
+		FB_TEST(fb_test_later),
 	};
 
 	return cmocka_run_group_tests_name("populate", tests, NULL, NULL);
