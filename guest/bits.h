@@ -15,15 +15,16 @@
 
 #include "run.h"
 
-/* Words of bitmap in a buffer: 128 MiB of memory. */
-#define FB_BITS_WORDS 512
+/* Words of bitmap in a buffer, for 96 MiB of memory, and records; it is a page large. */
+#define FB_BITS_WORDS 384
+#define FB_BITS_RECORDS 62
 #define FB_BITS_PER_WORD VIRTIO_FASTBALLOON_BITMAP_ALIGN
 
 /* Words of zero bits that cost no more than a record. */
 #define FB_BITS_GAP_WORDS (sizeof(struct virtio_fastballoon_bitmap) / sizeof(__le64))
 
 /**
- * struct fb_bits - a buffer with page bitmaps, two pages large.
+ * struct fb_bits - a buffer with page bitmaps.
  * @header: begins what the device reads; @records follow it.
  * @records: the first @nr_records of them are in use.
  * @nr_records: see above.
@@ -32,7 +33,7 @@
  */
 struct fb_bits {
 	struct virtio_fastballoon_pages header;
-	struct virtio_fastballoon_bitmap records[VIRTIO_FASTBALLOON_BITMAP_RECORDS_MAX];
+	struct virtio_fastballoon_bitmap records[FB_BITS_RECORDS];
 	__u32 nr_records;
 	__u32 nr_words;
 	__le64 words[FB_BITS_WORDS];
@@ -82,8 +83,7 @@ static inline int fb_bits_continues(const struct fb_bits *bits, unsigned long pf
 /* Begin a record; returns whether there is room for one. */
 static inline int fb_bits_begin(struct fb_bits *bits, unsigned long pfn)
 {
-	if (bits->nr_records == VIRTIO_FASTBALLOON_BITMAP_RECORDS_MAX ||
-	    bits->nr_words == FB_BITS_WORDS)
+	if (bits->nr_records == FB_BITS_RECORDS || bits->nr_words == FB_BITS_WORDS)
 		return 0;
 	bits->records[bits->nr_records++] = (struct virtio_fastballoon_bitmap){
 		.start_pfn = __cpu_to_le64(pfn),
@@ -148,6 +148,9 @@ static inline void fb_bits_add(struct fb_bits *bits, struct fb_run *run)
  */
 static inline unsigned long fb_bits_close(struct fb_bits *bits)
 {
+	_Static_assert(FB_BITS_RECORDS <= VIRTIO_FASTBALLOON_BITMAP_RECORDS_MAX, "records");
+	_Static_assert(FB_BITS_WORDS * FB_BITS_PER_WORD <= VIRTIO_FASTBALLOON_BITMAP_BITS_MAX,
+		       "bits");
 	bits->header = (struct virtio_fastballoon_pages){
 		.format = __cpu_to_le16(VIRTIO_FASTBALLOON_PAGES_BITMAP),
 		.count = __cpu_to_le32(bits->nr_records),

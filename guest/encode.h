@@ -19,8 +19,11 @@ struct fb_queue;
 /* Every run goes as bits. */
 #define FB_BITS_ALWAYS ULONG_MAX
 
-/* Buffers with page bitmaps in flight; an array of page frame numbers takes an eighth. */
-#define FB_BITS_BUFFERS 4
+/*
+ * Buffers with page bitmaps and arrays of page frame numbers in flight, a page and a quarter of
+ * one. So many that the device is seldom waited for while it works.
+ */
+#define FB_BITS_BUFFERS 16
 #define FB_PFN_BUFFERS 16
 
 /**

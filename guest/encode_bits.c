@@ -13,7 +13,7 @@ int fb_bits_setup(struct fb_encoder *enc)
 {
 	unsigned int i;
 
-	BUILD_BUG_ON(sizeof(struct fb_bits) != 2 * 4096);
+	BUILD_BUG_ON(sizeof(struct fb_bits) > 4096);
 	for (i = 0; i < FB_BITS_BUFFERS; i++) {
 		enc->bits[i] = kmalloc(sizeof(*enc->bits[i]), GFP_KERNEL);
 		if (!enc->bits[i])

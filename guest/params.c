@@ -100,10 +100,10 @@ MODULE_PARM_DESC(transport, "how pages are sent to the device: auto (default), s
 			    "bit for each page) or pfn (page frame numbers); one that the device "
 			    "lacks is replaced by the next");
 
-static struct fb_bounded fb_bitmap_run_pages = { .min = 0, .max = 1 << 18, .value = 512 };
+static struct fb_bounded fb_bitmap_run_pages = { .min = 0, .max = 1 << 18, .value = 64 };
 module_param_cb(bitmap_run_pages, &fb_bounded_ops, &fb_bitmap_run_pages, 0444);
 MODULE_PARM_DESC(bitmap_run_pages, "longest run of pages that goes as bits of a bitmap where the "
-				   "device takes ranges too (0 to 262144, default 512; 0: none)");
+				   "device takes ranges too (0 to 262144, default 64; 0: none)");
 
 static bool fb_hints = true;
 module_param_named(hints, fb_hints, bool, 0444);

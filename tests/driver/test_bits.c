@@ -131,7 +131,7 @@ static void fb_test_records_run_out(void **state)
 	unsigned long i;
 
 	assert_non_null(runs);
-	for (i = 0; i < VIRTIO_FASTBALLOON_BITMAP_RECORDS_MAX; i++)
+	for (i = 0; i < FB_BITS_RECORDS; i++)
 		fb_add(bits, i * 1000, 1);
 	for (i = 0; i < 2; i++) {
 		struct fb_run run = { 1000000, 2 };
@@ -139,9 +139,9 @@ static void fb_test_records_run_out(void **state)
 		fb_bits_add(bits, &run);
 		assert_int_equal(run.nr_pages, 2);
 	}
-	fb_add(bits, 254 * 1000 + 70, 5);
-	assert_int_equal(fb_read_back(bits, runs, 300), 256);
-	fb_assert_range(&runs[255], 254070, 5);
+	fb_add(bits, (FB_BITS_RECORDS - 1) * 1000 + 70, 5);
+	assert_int_equal(fb_read_back(bits, runs, 300), FB_BITS_RECORDS + 1);
+	fb_assert_range(&runs[FB_BITS_RECORDS], (FB_BITS_RECORDS - 1) * 1000 + 70, 5);
 	free(runs);
 	free(bits);
 }
