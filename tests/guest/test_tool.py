@@ -79,6 +79,25 @@ def test_balloon_first(own_guest, tmp_path, pair):
     assert guest.meminfo_kib("MemTotal") > 600 * 1024
 
 
+def test_snapshot_in_a_file(own_guest, tmp_path):
+    """A snapshot of a guest that has used and freed its memory is as large as what it uses."""
+    config = pair_config(OURS_ON_OURS, memory_mib=768, qmp_path=str(tmp_path / "qmp"))
+    guest = own_guest(config, "tool-snapshot", copies=2)
+    guest.start_verifier(64, rate_mib_s=10)
+    guest.touch(400)
+    used = 768 * MIB - guest.meminfo_kib("MemFree") * 1024
+    snapshot = tmp_path / "snapshot"
+    done = fastballoon(guest, "migrate", "--bandwidth", "10G", f"exec:cat >{snapshot}")
+    assert done["hinted-bytes"] > 200 * MIB
+    assert snapshot.stat().st_size < 1.2 * used + 16 * MIB
+    guest.machine.kill()
+
+    guest.config.qmp_path = None
+    destination = guest.start_machine(incoming=True)
+    destination.qmp.execute("migrate-incoming", uri=f"exec:cat {snapshot}")
+    verify_at(guest, destination)
+
+
 def test_requests(own_guest, tmp_path):
     """Best effort settles and says why, a stall is told, caches are dropped, memory compacted."""
     config = pair_config(OURS_ON_OURS, memory_mib=768, qmp_path=str(tmp_path / "qmp"))
