@@ -154,7 +154,7 @@ static int fb_ctrl_dispatch(struct fb_balloon *fb, u16 type, u16 flags, u32 id, 
 	case VIRTIO_FASTBALLOON_REQ_HINT_START:
 	case VIRTIO_FASTBALLOON_REQ_HINT_STOP:
 	case VIRTIO_FASTBALLOON_REQ_HINT_DONE:
-		return fb_ctrl_hint(fb, type, id, arg[0]);
+		return fb_ctrl_hint(fb, type, id, arg[0], arg[1]);
 	case VIRTIO_FASTBALLOON_REQ_DROP_CACHES:
 	case VIRTIO_FASTBALLOON_REQ_COMPACT:
 		return fb_caches_ask(fb, type, id, arg[0]);

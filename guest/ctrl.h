@@ -81,7 +81,7 @@ void fb_ctrl_wake(struct fb_balloon *fb, unsigned int delay_ms);
 void fb_ctrl_reply(struct fb_balloon *fb, u32 id, u16 status, u64 figure_bytes);
 
 /* Requests about hints: ctrl_hint.c. */
-int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id);
+int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id, unsigned int min_order);
 void fb_ctrl_hint_ended(struct fb_balloon *fb, u32 cmd_id, u16 status, unsigned long pages);
 
 #endif

@@ -43,10 +43,11 @@ static u64 fb_ctrl_hinted_pages(struct fb_balloon *fb)
  * @type: VIRTIO_FASTBALLOON_REQ_HINT_*.
  * @id: its id.
  * @cmd_id: the command id in it.
+ * @min_order: the minimum order of hints in it.
  *
  * Return: a status, or FB_REPLY_LATER.
  */
-int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id)
+int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id, unsigned int min_order)
 {
 	struct fb_ctrl *ctrl = &fb->ctrl;
 	u32 old_id, config_id;
@@ -62,14 +63,14 @@ int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id)
 		if (config_id != cmd_id || cmd_id == READ_ONCE(fb->hint.answered_id))
 			return VIRTIO_FASTBALLOON_STATUS_CANCELED;
 		fb_ctrl_hint_open(ctrl, cmd_id, id, fb_ctrl_hinted_pages(fb));
-		fb_hint_ask(fb, cmd_id);
+		fb_hint_ask(fb, cmd_id, min_order);
 		return FB_REPLY_LATER;
 	case VIRTIO_FASTBALLOON_REQ_HINT_DONE:
 		fb_ctrl_hint_open(ctrl, VIRTIO_BALLOON_CMD_ID_DONE, id, 0);
-		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_DONE);
+		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_DONE, 0);
 		return FB_REPLY_LATER;
 	default:
-		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_STOP);
+		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_STOP, 0);
 		return VIRTIO_FASTBALLOON_STATUS_OK;
 	}
 }

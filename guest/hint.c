@@ -71,6 +71,12 @@ static bool fb_hint_interrupted(struct fb_queue *q)
 	return true;
 }
 
+/** fb_hint_min_order() - order of the shortest hint: the request's, else the parameter's. */
+unsigned int fb_hint_min_order(const struct fb_balloon *fb)
+{
+	return fb->hint.by_request ? READ_ONCE(fb->hint.asked_order) : fb_param_hint_min_order();
+}
+
 static int fb_hint_drain(struct fb_hint *hint)
 {
 	int err = 0;
@@ -101,7 +107,7 @@ static int fb_hint_read_callback(void *opaque, unsigned long pfn, unsigned long 
 static int fb_hint_read_round(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
-	int err = fb_walk_free_mem_block(fb, fb_param_hint_min_order(), fb_hint_read_callback,
+	int err = fb_walk_free_mem_block(fb, fb_hint_min_order(fb), fb_hint_read_callback,
 					 &fb->holds);
 	int send_err = fb_queue_send(&hint->queue);
 
@@ -244,9 +250,11 @@ void fb_hint_wake(struct fb_balloon *fb)
  * fb_hint_ask() - the host's last request about hints. Control worker only.
  * @fb: the balloon; its device has a free page queue.
  * @cmd_id: of the round to begin, VIRTIO_BALLOON_CMD_ID_STOP or VIRTIO_BALLOON_CMD_ID_DONE.
+ * @min_order: of a round's hints, 0 to 51.
  */
-void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id)
+void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id, unsigned int min_order)
 {
+	WRITE_ONCE(fb->hint.asked_order, min_order);
 	WRITE_ONCE(fb->hint.asked_id, cmd_id);
 	atomic_inc(&fb->config_seq);
 	wake_up_all(&fb->acked);

@@ -33,6 +33,7 @@ enum fb_hint_mode { FB_HINT_OFF, FB_HINT_READ, FB_HINT_HOLD, FB_HINT_ALLOC };
  * @answered_id: the last id that was answered.
  * @by_request: a round needs a request as well (docs/protocol.md, DRV-X-1).
  * @asked_id: what the last request asks for: a command id, CMD_ID_STOP or CMD_ID_DONE.
+ * @asked_order: the minimum order of its hints.
  * @late_zeros: how many times CMD_ID_STOP may be read without stopping (see hint.c).
  * @rounds: rounds answered in this migration.
  * @start_id: the id as the device reads it; unchanged while the ring holds it.
@@ -55,6 +56,7 @@ struct fb_hint {
 	u32 answered_id;
 	bool by_request;
 	u32 asked_id;
+	unsigned int asked_order;
 	unsigned int late_zeros;
 	unsigned int rounds;
 	__virtio32 start_id;
@@ -75,7 +77,8 @@ void fb_hint_destroy(struct fb_balloon *fb);
 int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq);
 void fb_hint_stop(struct fb_balloon *fb);
 void fb_hint_wake(struct fb_balloon *fb);
-void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id);
+void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id, unsigned int min_order);
+unsigned int fb_hint_min_order(const struct fb_balloon *fb);
 u32 fb_hint_read_id(struct fb_balloon *fb);
 const char *fb_hint_mode_name(const struct fb_balloon *fb);
 

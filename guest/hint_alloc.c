@@ -127,6 +127,8 @@ int fb_hint_alloc_round(struct fb_balloon *fb)
 {
 	int err;
 
+	if (fb_hint_min_order(fb) > FB_TOP_ORDER)
+		return 0;
 	do {
 		if (fb_queue_cut(&fb->hint.queue))
 			return -EINTR;

@@ -231,7 +231,7 @@ static int fb_hold_visit(void *opaque, struct zone *zone, unsigned long *pfn, un
 int fb_hint_hold_round(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
-	unsigned int order = fb_param_hint_min_order();
+	unsigned int order = fb_hint_min_order(fb);
 	int err, send_err;
 
 	if (hint->rounds)

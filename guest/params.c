@@ -112,7 +112,7 @@ MODULE_PARM_DESC(hints, "hint free pages to migrations: on (default) or off");
 static struct fb_bounded fb_hint_min_order = { .min = 0, .max = FB_TOP_ORDER, .value = 4 };
 module_param_cb(hint_min_order, &fb_bounded_ops, &fb_hint_min_order, 0444);
 MODULE_PARM_DESC(hint_min_order, "shortest run of free pages to hint is 2 to the power of this "
-				 "(0 to 10, default 4)");
+				 "(0 to 10, default 4); a host with control queues says it itself");
 
 static struct fb_bounded fb_hint_hold_mib = { .min = 16, .max = 1 << 20, .value = 0 };
 module_param_cb(hint_hold_mib, &fb_bounded_ops, &fb_hint_hold_mib, 0444);

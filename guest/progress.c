@@ -7,8 +7,8 @@
  *
  * The reachable size is an estimate with the kernel's own means: what zones have above their
  * high watermarks, or what MemAvailable says can be had without swapping, whichever is more;
- * and anonymous memory as far as there is room in swap. Where the allocator refused or the
- * guest was out of memory, that estimate has just been proved wrong: the size is what it is.
+ * and anonymous memory as far as there is room in swap. A stalled inflate has just proved that
+ * estimate wrong: then only what is above the watermarks counts.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -21,6 +21,9 @@
 /* On the way to the target and while stalled: not more often than this. */
 #define FB_PROGRESS_WAY_MS 200
 
+/* With less than this above the watermarks it is them that a stall is due to: 1 MiB. */
+#define FB_PROGRESS_SPARE_PAGES 256
+
 /* Pages beyond those in the balloon that could be had. */
 static unsigned long fb_progress_extra(u16 reason)
 {
@@ -28,10 +31,14 @@ static unsigned long fb_progress_extra(u16 reason)
 	unsigned long anon = global_node_page_state(NR_ANON_MAPPED);
 	unsigned long spare = fb_buddy_spare_all();
 
-	if (reason != VIRTIO_FASTBALLOON_REASON_NONE &&
-	    reason != VIRTIO_FASTBALLOON_REASON_WATERMARK)
+	switch (reason) {
+	case VIRTIO_FASTBALLOON_REASON_NONE:
+		return max_t(long, spare, available) + min(anon, (unsigned long)max(swap, 0L));
+	case VIRTIO_FASTBALLOON_REASON_WATERMARK:
+		return spare;
+	default:
 		return 0;
-	return max_t(long, spare, available) + min(anon, (unsigned long)max(swap, 0L));
+	}
 }
 
 /**
@@ -46,8 +53,9 @@ u16 fb_progress_stall_reason(struct fb_balloon *fb)
 		return VIRTIO_FASTBALLOON_REASON_STOPPED;
 	if (fb_oom_backoff_ms(fb))
 		return VIRTIO_FASTBALLOON_REASON_OOM;
-	return fb_source_can_spare(0) ? VIRTIO_FASTBALLOON_REASON_ALLOCATION :
-					VIRTIO_FASTBALLOON_REASON_WATERMARK;
+	return fb_buddy_spare_all() >= FB_PROGRESS_SPARE_PAGES ?
+		       VIRTIO_FASTBALLOON_REASON_ALLOCATION :
+		       VIRTIO_FASTBALLOON_REASON_WATERMARK;
 }
 
 /**
@@ -67,7 +75,9 @@ void fb_progress_update(struct fb_balloon *fb, u16 reason, bool settled)
 
 	spin_lock(&progress->lock);
 	urgent = reason != progress->reason || settled != progress->settled;
-	news = urgent || target != progress->target_pages || actual != progress->actual_pages;
+	news = !progress->known || urgent || target != progress->target_pages ||
+	       actual != progress->actual_pages;
+	progress->known = true;
 	progress->reason = reason;
 	progress->settled = settled;
 	progress->target_pages = target;
@@ -159,9 +169,10 @@ void fb_progress_start(struct fb_balloon *fb)
 {
 	struct fb_progress *progress = &fb->progress;
 
+	progress->known = false;
 	progress->reason = VIRTIO_FASTBALLOON_REASON_NONE;
 	progress->settled = false;
-	progress->unsent = true;
+	progress->unsent = false;
 	progress->in_flight = false;
 	progress->window_start = jiffies;
 	progress->window_sent = 0;

@@ -14,6 +14,7 @@ struct fb_balloon;
 /**
  * struct fb_progress - see above.
  * @lock: protects the other fields.
+ * @known: the size worker has said something.
  * @reason: VIRTIO_FASTBALLOON_REASON_*.
  * @settled: the driver does not try further by itself.
  * @target_pages: the target.
@@ -27,6 +28,7 @@ struct fb_balloon;
  */
 struct fb_progress {
 	spinlock_t lock;
+	bool known;
 	u16 reason;
 	bool settled;
 	u32 target_pages;

@@ -100,7 +100,7 @@ static enum fb_outcome fb_size_outcome(struct fb_balloon *fb, int err, u16 reaso
 		return FB_OUTCOME_REACHED;
 	if (!err)
 		return FB_OUTCOME_CUT;
-	if (reason != VIRTIO_FASTBALLOON_REASON_ALLOCATION ||
+	if (reason == VIRTIO_FASTBALLOON_REASON_OOM || !fb_source_can_spare(0) ||
 	    fb->size.retry_ms >= FB_RETRY_EXHAUSTED_MS)
 		return FB_OUTCOME_EXHAUSTED;
 	return FB_OUTCOME_STALLED;
@@ -109,13 +109,19 @@ static enum fb_outcome fb_size_outcome(struct fb_balloon *fb, int err, u16 reaso
 /* Come back to a balloon that is short of its target: later, or when memory is freed. */
 static void fb_size_retry(struct fb_balloon *fb, unsigned long free_pages)
 {
-	unsigned int pause_ms = fb_oom_backoff_ms(fb);
+	unsigned int oom_ms = fb_oom_backoff_ms(fb), pause_ms = fb->size.retry_ms;
 
-	if (!pause_ms)
-		pause_ms = fb->size.retry_ms;
-	if (pause_ms >= FB_RETRY_EXHAUSTED_MS && !fb_wake_arm(fb, free_pages))
+	if (oom_ms)
+		pause_ms = oom_ms;
+	else if (pause_ms >= FB_RETRY_EXHAUSTED_MS && !fb_wake_arm(fb, free_pages))
 		pause_ms = min(pause_ms, FB_RETRY_BLIND_MAX_MS);
 	fb_queue_delayed_work(fb, &fb->size.work, fb_goal_clip_ms(fb, pause_ms));
+}
+
+/* Go on after an early end; not at once where that has changed nothing. */
+static void fb_size_resume(struct fb_balloon *fb, bool progress)
+{
+	fb_queue_delayed_work(fb, &fb->size.work, progress ? 0 : FB_RETRY_MIN_MS);
 }
 
 static void fb_size_work(struct work_struct *work)
@@ -124,7 +130,7 @@ static void fb_size_work(struct work_struct *work)
 	unsigned long before_pages = fb_blocks_pages(&fb->blocks), free_pages;
 	u16 reason = VIRTIO_FASTBALLOON_REASON_NONE;
 	enum fb_outcome outcome;
-	bool settled;
+	bool settled, progress;
 	int err;
 
 	if (fb_stopping(fb))
@@ -139,15 +145,16 @@ static void fb_size_work(struct work_struct *work)
 		reason = fb->progress.reason;
 	if (err)
 		reason = fb_progress_stall_reason(fb);
+	progress = fb_blocks_pages(&fb->blocks) != before_pages;
 	if (err == -EAGAIN)
-		fb_size_back_off(fb, fb_blocks_pages(&fb->blocks) != before_pages);
+		fb_size_back_off(fb, progress);
 	fb_size_write_actual(fb);
 	outcome = fb_size_outcome(fb, err, reason);
 	settled = fb_goal_end(fb, outcome, reason);
 	if (err == -EAGAIN && !settled)
 		fb_size_retry(fb, free_pages);
 	else if (outcome == FB_OUTCOME_CUT && !settled)
-		fb_size_wake(fb);
+		fb_size_resume(fb, progress);
 	else
 		fb_wake_detach(fb);
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 BOOT_MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
                 "virtio_pci")
 # There for the host to load.
-MORE_MODULES = ("virtio_balloon", "virtio_blk")
+MORE_MODULES = ("virtio_balloon", "virtio_blk", "brd")
 APPLETS = ("sh", "cat", "ls", "grep", "sed", "awk", "basename", "readlink", "dmesg", "sleep", "dd",
            "head", "tail", "mkdir", "mount", "umount", "echo", "free", "ps", "kill", "find", "sort",
            "wc", "tr", "cut", "true", "false", "test", "uname", "sync")
