@@ -91,6 +91,7 @@ help:
 	@echo "make              build the guest module, the QEMU device and the tool below build/"
 	@echo "make deps         install Debian packages, prepare guest kernel and QEMU headers in build/"
 	@echo "make check        run every test; make check-SUITE runs one of: $(SUITES)"
+	@echo "make check-migration, make check-storm   the long versions of two of its tests"
 	@echo "make demo         show stock and fastballoon side by side, report in build/demo/"
 	@echo "make bench-demo   measure the demo's cases with repetitions: build/bench/demo.json"
 	@echo "make bench-inflate  measure inflate and deflate in every way: build/bench/inflate.json"

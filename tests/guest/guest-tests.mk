@@ -38,3 +38,16 @@ $(FB_LATE_SO): tests/guest/faults/late_hints.c qemu/hint_worker.h $(FB_QEMU_SO)
 		$(filter-out %/hint_worker.o,$(FB_QEMU_OBJS)) $(B)/device/libfastballoon-device.a
 
 TESTBINS += $(FB_INITRAMFS) $(FB_LATE_SO)
+
+# The long versions of two tests that make check runs short: of MIGRATIONS, and of CYCLES resizes
+# with each source of pages.
+MIGRATIONS ?= 50
+CYCLES ?= 1000
+FB_GUEST_PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -v --tb=short -p no:cacheprovider
+
+.PHONY: check-migration check-storm
+check-migration: testbins
+	@FB_MIGRATIONS=$(MIGRATIONS) $(FB_GUEST_PYTEST) tests/guest/test_many_migrations.py
+
+check-storm: testbins
+	@FB_CYCLES=$(CYCLES) $(FB_GUEST_PYTEST) tests/guest/test_storm.py

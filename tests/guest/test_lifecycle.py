@@ -36,13 +36,14 @@ def test_removal_while_inflated(guest):
 def test_removal_while_inflating(guest):
     """Removing the module in the middle of an inflate or a deflate loses no page."""
     total = guest.meminfo_kib("MemTotal")
-    for pause_ms in (0, 1, 2, 5, 10, 20):
-        guest.qmp("balloon", value=300 * MIB)
-        time.sleep(pause_ms / 1000)
-        guest.unload_driver("ours")
-        assert guest.meminfo_kib("MemTotal") == total
-        guest.load_driver("ours")
-        guest.qmp("balloon", value=guest.config.memory_mib * MIB)
+    for params in ("page_source=alloc", "page_source=conservative", ""):
+        for pause_ms in (0, 1, 2, 5, 10, 20):
+            guest.qmp("balloon", value=300 * MIB)
+            time.sleep(pause_ms / 1000)
+            guest.unload_driver("ours")
+            assert guest.meminfo_kib("MemTotal") == total
+            guest.load_driver("ours", params)
+            guest.qmp("balloon", value=guest.config.memory_mib * MIB)
     guest.set_memory(guest.config.memory_mib)
 
 
@@ -85,3 +86,21 @@ def test_system_reset_while_inflated(own_guest, driver):
     assert wait_for(lambda: guest.memory_bytes() == 400 * MIB)
     guest.set_memory(guest.config.memory_mib)
     assert guest.meminfo_kib("MemTotal") == total
+
+
+@pytest.mark.parametrize("params", ["page_source=buddy", "page_source=conservative transport=pfn"])
+def test_system_reset_while_inflating(own_guest, params):
+    """A reset in mid-inflate: the next kernel has all its memory, and its driver inflates anew."""
+    guest = own_guest(pair_config(OURS_ON_OURS, driver_params=params), "reset-inflating")
+    total = guest.meminfo_kib("MemTotal")
+    guest.qmp("set-action", reboot="reset")
+    guest.qmp("balloon", value=300 * MIB)
+    assert wait_for(lambda: guest.memory_bytes() < guest.config.memory_mib * MIB, pause=0)
+    guest.qmp("system_reset")
+    guest.wait_ready()
+    assert guest.meminfo_kib("MemTotal") == total
+    guest.load_driver("ours", params)
+    assert wait_for(lambda: guest.memory_bytes() == 300 * MIB)
+    guest.set_memory(guest.config.memory_mib)
+    assert guest.meminfo_kib("MemTotal") == total
+    assert guest.counters()["refused"] == 0

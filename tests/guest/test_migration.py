@@ -5,7 +5,7 @@ import pytest
 
 from harness.migration import migrate
 from pairs import (ALL_PAIRS, MIB, OURS_ON_OURS, OURS_ON_STOCK, PAGE, STOCK_ON_OURS, pair_config,
-                   pair_name)
+                   pair_name, wait_for)
 
 MEMORY_MIB = 2048
 USED_MIB = 1400
@@ -64,19 +64,40 @@ def test_migrate_while_inflated(own_guest, pair):
     assert guest.wait_verifier_passes(1).text == "ok"
 
 
-@pytest.mark.parametrize("pair", [
-    pytest.param(OURS_ON_OURS, id="ours-on-ours"),
-    pytest.param(STOCK_ON_OURS, id="stock-on-ours"),
+def _resize_and_migrate(guest, target_mib):
+    """Migrate as soon as the balloon moves; returns the source's size at the switch-over."""
+    before, left = guest.memory_bytes(), []
+
+    def begin():
+        guest.qmp("balloon", value=target_mib * MIB)
+        assert wait_for(lambda: guest.memory_bytes() != before, pause=0)
+
+    migrate(guest, prepare=begin, inspect=lambda: left.append(guest.memory_bytes()))
+    guest.set_memory(target_mib)
+    return left[0]
+
+
+@pytest.mark.parametrize("pair, params", [
+    # Page by page, which takes longest.
+    pytest.param(OURS_ON_OURS, "page_source=conservative transport=pfn", id="ours-on-ours"),
+    pytest.param(STOCK_ON_OURS, "", id="stock-on-ours"),
 ])
-def test_migrate_while_inflating(own_guest, pair):
-    """A migration in the middle of an inflate: the destination's balloon reaches the target."""
-    guest = own_guest(pair_config(pair), f"inflating-{pair_name(pair)}", copies=2)
-    guest.start_verifier(64)
-    guest.qmp("balloon", value=400 * MIB)
-    migrate(guest)
-    guest.set_memory(400)
-    guest.set_memory(guest.config.memory_mib)
+def test_migrate_while_resizing(own_guest, pair, params):
+    """A migration in mid-inflate and one in mid-deflate: the balloon reaches its target."""
+    guest = own_guest(pair_config(pair, memory_mib=1024, driver_params=params),
+                      f"resizing-{pair_name(pair)}", copies=2)
+    total = guest.meminfo_kib("MemTotal")
+    guest.start_verifier(32, rate_mib_s=20)
+    in_mid = {300: 0, 1024: 0}
+    for _ in range(3):
+        for target_mib in in_mid:
+            left = _resize_and_migrate(guest, target_mib)
+            in_mid[target_mib] += 300 * MIB < left < 1024 * MIB
+        if all(in_mid.values()):
+            break
+    assert guest.meminfo_kib("MemTotal") == total
     assert guest.wait_verifier_passes(1).text == "ok"
+    assert all(in_mid.values()), f"no migration in mid-resize: {in_mid}"
 
 
 def test_multifd(own_guest):

@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Too little memory in the guest, and resizes at random while processes come and go."""
-
-import random
-import time
+"""Too little memory in the guest."""
 
 import pytest
 
 from harness.errors import GuestTimeout
 from pairs import MIB, PAIRS_OF_OUR_DRIVER, pair_config, pair_name, wait_for
-
-RESIZES = 100
 
 
 @pytest.mark.parametrize("pair", PAIRS_OF_OUR_DRIVER)
@@ -31,21 +26,3 @@ def test_unreachable_target(own_guest, pair):
         guest.set_memory(16, timeout=3)
     guest.command("ping")
     guest.set_memory(guest.config.memory_mib)
-
-
-@pytest.mark.parametrize("pair", PAIRS_OF_OUR_DRIVER)
-def test_resizing_at_random_under_a_storm(own_guest, pair):
-    """A hundred resizes while processes fork, allocate and exit, and one verifies."""
-    guest = own_guest(pair_config(pair), f"storm-{pair_name(pair)}")
-    total = guest.meminfo_kib("MemTotal")
-    guest.start_verifier(64)
-    guest.command(f"storm 3 {32 * MIB}")
-    sizes = random.Random(7)
-    for _ in range(RESIZES):
-        guest.qmp("balloon", value=sizes.randrange(350, guest.config.memory_mib) * MIB)
-        time.sleep(sizes.choice((0, 0.02, 0.1, 0.3)))
-    guest.set_memory(guest.config.memory_mib)
-    guest.command("stop storm")
-    verdict = guest.wait_verifier_passes(1)
-    assert verdict.text == "ok"
-    assert guest.meminfo_kib("MemTotal") == total

@@ -32,6 +32,7 @@ class GuestConfig:
     nodes: NUMA nodes, which share memory evenly and get a processor each.
     hotplug_mib: memory that may be plugged in beside memory_mib, as NUMA node 1, which has
     neither memory nor processors until then.
+    disk_file: what a disk /dev/vda that is only read holds.
     """
 
     memory_mib: int = 1024
@@ -55,6 +56,7 @@ class GuestConfig:
     plugin: str = None
     nodes: int = 1
     hotplug_mib: int = 0
+    disk_file: str = None
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
@@ -73,6 +75,11 @@ class GuestConfig:
         return args + self._plugin_args() + self._device_args()
 
     def _disk_args(self):
+        if self.disk_file:
+            # Not locked: both sides of a migration have it open.
+            return ["-blockdev", "driver=raw,node-name=disk0,read-only=on,file.driver=file,"
+                                 f"file.locking=off,file.filename={self.disk_file}",
+                    "-device", "virtio-blk-pci,drive=disk0"]
         if not self.disk_mib:
             return []
         return ["-blockdev", f"driver=null-co,node-name=disk0,size={self.disk_mib << 20},"

@@ -184,6 +184,18 @@ class Guest:
                 raise GuestTimeout(f"the verifier made no {passes} passes in {timeout} s")
             time.sleep(0.1)
 
+    def start_work(self, mib_each):
+        """Start the processes that use memory in every way; the disk's pages are numbered."""
+        self.command(f"work {mib_each * MIB}")
+
+    def work_verdict(self):
+        """What they have done: steps of each kind by name, pages "lost", "first" the first loss."""
+        _, text = self.command("work_verdict")
+        counts, _, first = text.partition(" kind=")
+        verdict = {name: int(value) for name, value in
+                   (item.split("=") for item in counts.split())}
+        return {**verdict, "first": first}
+
     # Driver
 
     def load_driver(self, driver, params=""):

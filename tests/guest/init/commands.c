@@ -177,6 +177,22 @@ static void fb_cmd_fresh(char *args)
 	fb_reply_result(fb_check_fresh(fb_next_number(&args)));
 }
 
+static void fb_cmd_work(char *args)
+{
+	fb_reply_result(fb_work_start(fb_next_number(&args)));
+}
+
+static void fb_cmd_work_verdict(char *args)
+{
+	char text[512];
+	int rc = fb_work_status(text, sizeof(text));
+
+	if (rc)
+		fb_reply_result(rc);
+	else
+		fb_reply_ok("%s", text);
+}
+
 static void fb_cmd_running(char *args)
 {
 	fb_reply_ok("%d", fb_job_running(fb_next_word(&args)));
@@ -233,6 +249,7 @@ static const struct fb_command fb_commands[] = {
 	{ "files", fb_cmd_files },     { "thin", fb_cmd_thin },
 	{ "cache", fb_cmd_cache },     { "flagged", fb_cmd_flagged },
 	{ "fresh", fb_cmd_fresh },     { "poweroff", fb_cmd_poweroff },
+	{ "work", fb_cmd_work },       { "work_verdict", fb_cmd_work_verdict },
 };
 
 /** fb_run_command() - run one line from the host, "SEQUENCE COMMAND [ARGUMENTS]", and answer. */

@@ -70,4 +70,8 @@ int fb_verify_corrupt(uint64_t page);
 int fb_verify_set_rate(unsigned int rate_mib_s);
 int fb_verify_status(char *text, size_t size);
 
+/* workload.c */
+int fb_work_start(uint64_t bytes_each);
+int fb_work_status(char *text, size_t size);
+
 #endif /* FB_INIT_H */
