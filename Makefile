@@ -95,6 +95,7 @@ help:
 	@echo "make demo         show stock and fastballoon side by side, report in build/demo/"
 	@echo "make bench-demo   measure the demo's cases with repetitions: build/bench/demo.json"
 	@echo "make bench-inflate  measure inflate and deflate in every way: build/bench/inflate.json"
+	@echo "make bench-migration  measure migrations of guests in every state: build/bench/migration.json"
 	@echo "make format       reformat the C files"
 	@echo "make install      install what was built (PREFIX=$(PREFIX), DESTDIR=)"
 	@echo "make uninstall    remove it again"

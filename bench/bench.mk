@@ -15,7 +15,7 @@ $(FB_HOSTMEM): bench/hostmem.c bench/bench.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_COMMON) -D_GNU_SOURCE -pthread -o $@ $<
 
-.PHONY: run-demo bench-demo bench-inflate
+.PHONY: run-demo bench-demo bench-inflate bench-migration
 
 run-demo: all $(FB_INITRAMFS) $(FB_HOSTMEM)
 	@$(PYTHON) bench/demo.py $(FB_DEMO_FLAGS)
@@ -26,6 +26,9 @@ bench-demo: all $(FB_INITRAMFS) $(FB_HOSTMEM)
 
 bench-inflate: all $(FB_INITRAMFS) $(FB_HOSTMEM)
 	@$(PYTHON) bench/inflate.py $(FB_BENCH_OPTIONS)
+
+bench-migration: all $(FB_INITRAMFS) $(FB_HOSTMEM)
+	@$(PYTHON) bench/migration.py $(FB_BENCH_OPTIONS)
 
 # The tests run the benchmarks with small guests.
 TESTBINS += $(FB_HOSTMEM)

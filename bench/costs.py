@@ -6,9 +6,9 @@ import re
 
 from harness import host
 from harness.errors import CommandFailed, QmpError
+from harness.guest import MIB
 
 TICKS_PER_SECOND = 100
-BALLOON_NAMES = ("virtio-balloon",)
 IDLE_FIELDS = (3, 4)
 HOLDS_FILE = "zone_lock_holds"
 
@@ -50,11 +50,16 @@ def driver_stats(guest):
 
 
 def driver_bytes(stats):
-    """The driver's own memory as its statistics give it, or None."""
-    for name in ("memory_bytes", "xbitmap_bytes"):
-        if name in stats:
-            return stats[name]
-    return None
+    """The driver's own memory, with the record of what is in the balloon; None: not counted."""
+    if "driver_bytes" not in stats:
+        return None
+    return stats["driver_bytes"] + stats.get("record_bytes", 0)
+
+
+def in_use_bytes(guest):
+    """Memory of the guest that is neither free nor in the balloon."""
+    ballooned = guest.config.memory_mib * MIB - guest.memory_bytes()
+    return guest.config.memory_mib * MIB - (guest.meminfo_kib("MemFree") << 10) - ballooned
 
 
 def qemu_memory(guest):
@@ -62,15 +67,43 @@ def qemu_memory(guest):
     return guest.machine.rss_bytes(), host.anon_huge_bytes(guest.machine.process.pid)
 
 
-def zone_lock_holds(guest):
-    """[(up to so many us, holds)] of the zone locks, or None where the driver does not count."""
+def record_driver(guest, record):
+    """Record what only our driver knows of itself: its memory, and how long it held zone->lock."""
+    stats = driver_stats(guest)
+    if driver_bytes(stats) is not None:
+        record("driver_bytes", driver_bytes(stats))
+    if "zone_lock_ns_max" in stats:
+        record("zone_lock_max_us", stats["zone_lock_ns_max"] / 1000)
+    holds = _zone_lock_holds(guest) if stats else {}
+    control = holds.pop("control", None)
+    together = sorted(hold for path in holds.values() for hold in path)
+    for name, histogram in (("zone_lock_p999_us", together), ("control_p999_us", control)):
+        if histogram:
+            record(name, percentile(histogram, 0.999))
+
+
+def _zone_lock_holds(guest):
+    """{path: [(up to so many us, holds)]} of the zone locks; empty where they are not counted."""
     path = f"/sys/kernel/debug/virtio_fastballoon/{guest.virtio_name()}/{HOLDS_FILE}"
     try:
         text = guest.read(path)
     except CommandFailed:
-        return None
-    rows = [re.findall(r"\d+(?:\.\d+)?", line) for line in text.splitlines()]
-    return [(float(row[-2]), int(row[-1])) for row in rows if len(row) >= 2] or None
+        return {}
+    holds = {}
+    for name, bound_ns, count in re.findall(r"^(\w+)_up_to_ns (\d+) (\d+)$", text, re.M):
+        holds.setdefault(name, []).append((int(bound_ns) / 1000, int(count)))
+    return holds
+
+
+def percentile(holds, share):
+    """The least bound that this share of the holds, in order, does not exceed."""
+    wanted = sum(count for _, count in holds) * share
+    seen = 0
+    for bound, count in holds:
+        seen += count
+        if seen >= wanted:
+            return bound
+    return holds[-1][0]
 
 
 def _requests(guest):
@@ -89,14 +122,3 @@ def _virtio_path(guest):
         if os.path.basename(os.path.dirname(device["path"])) == "balloon0":
             return device["path"]
     raise KeyError("no balloon")
-
-
-def percentile(holds, share):
-    """The least bound that this share of the holds does not exceed."""
-    wanted = sum(count for _, count in holds) * share
-    seen = 0
-    for bound, count in holds:
-        seen += count
-        if seen >= wanted:
-            return bound
-    return holds[-1][0]

@@ -233,7 +233,7 @@ def measure_resize(bench, record, given_mib):
     rss, huge = costs.qemu_memory(guest)
     record("rss_inflated_bytes", rss)
     record("huge_inflated_bytes", huge)
-    _record_driver(guest, record)
+    costs.record_driver(guest, record)
     time.sleep(PAUSE_SECONDS)
     _timed(bench, record, "deflate", memory_mib)
 
@@ -246,18 +246,6 @@ def _timed(bench, record, name, target_mib):
         name, f": the guest has {actual // MIB} MiB")))
     for metric, change in costs.differences(before, costs.look(guest)):
         record(f"{name}_{metric}", change)
-
-
-def _record_driver(guest, record):
-    """What only our driver knows of itself."""
-    stats = costs.driver_stats(guest)
-    if costs.driver_bytes(stats) is not None:
-        record("driver_bytes", costs.driver_bytes(stats))
-    if "zone_lock_ns_max" in stats:
-        record("zone_lock_max_us", stats["zone_lock_ns_max"] / 1000)
-    holds = costs.zone_lock_holds(guest) if stats else None
-    if holds:
-        record("zone_lock_p999_us", costs.percentile(holds, 0.999))
 
 
 def scattered_share(guest):

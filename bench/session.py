@@ -38,7 +38,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Session:
-    """A guest and the steps that it is measured in; without a configuration, steps on the host."""
+    """A guest and the steps that it is measured in.
+
+    config: its GuestConfig, or a function that makes it when it is needed; None: steps on the host.
+    """
 
     name: str
     config: object
@@ -71,6 +74,7 @@ class BenchGuest:
         """The guest, booted if need be."""
         if self._guest is None:
             config = self._session.config
+            config = config() if callable(config) else config
             self.show(f"boot a guest of {gigabytes(config.memory_mib)}")
             guest = Guest(config, f"bench-{self._session.name}", self.run.accelerator)
             self._guest = guest.__enter__()

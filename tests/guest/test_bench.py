@@ -59,6 +59,19 @@ def test_inflate(tmp_path):
         "met", "NOT MET", "not measured", ""}
 
 
+def test_migration(tmp_path):
+    """Stock, ours and the C program migrate an idle guest; the destinations verify memory."""
+    data = run_benchmark("migration", 768, "idle (stock|ours)$", 2, tmp_path)
+    for subject in ("stock", "ours"):
+        values = values_of(data, subject)
+        assert values["verdict"] == "ok"
+        assert values["migration_s"] > 0 and values["sent_bytes"] > 0
+        assert values["source_cpu_s"] > 0 and values["destination_cpu_s"] > 0
+        assert 0 < values["in_use_bytes"] < 768 << 20
+    assert values_of(data, "ours")["hinted_bytes"] > 0
+    assert values_of(data, "limit")["migration_s"] > 0
+
+
 def test_steps_do_not_spoil_each_other():
     """What fails or is not there is told in its own row; the others are measured."""
     def fail(bench, record):

@@ -129,20 +129,38 @@ int fb_files_thin(unsigned int keep_one_in)
 	return 0;
 }
 
-static void fb_cache_work(void *arg)
+/* Every second MiB of the disk, so that two writers share the work. */
+static int fb_cache_write(unsigned int writer, uint64_t bytes)
 {
 	static unsigned char buffer[FB_MIB];
-	uint64_t bytes = *(uint64_t *)arg;
 	int fd = open(FB_DISK, O_RDWR | O_CLOEXEC);
 
 	fb_mark_pages(buffer, sizeof(buffer));
 	if (fd < 0)
-		return;
-	for (uint64_t at = 0; at < bytes; at += sizeof(buffer)) {
+		return 1;
+	for (uint64_t at = writer * FB_MIB; at < bytes; at += FB_FILES_WRITERS * FB_MIB) {
 		if (pwrite(fd, buffer, sizeof(buffer), (off_t)at) < 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void fb_cache_work(void *arg)
+{
+	uint64_t bytes = *(uint64_t *)arg;
+	int fd = open(FB_DISK, O_RDWR | O_CLOEXEC);
+	pid_t pids[FB_FILES_WRITERS];
+
+	for (unsigned int i = 0; i < FB_FILES_WRITERS; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(fb_cache_write(i, bytes));
+	}
+	for (unsigned int i = 0; i < FB_FILES_WRITERS; i++) {
+		if (pids[i] < 0 || fb_wait_child(pids[i]))
 			return;
 	}
-	if (fsync(fd) < 0)
+	if (fd < 0 || fsync(fd) < 0)
 		return;
 	prctl(PR_SET_NAME, "cache-ready");
 	pause();
