@@ -24,9 +24,18 @@ $(FB_TOOL_TEST): tests/tool/test_tool_text.c tool/size.c tool/quote.c tool/tool.
 	$(CC) $(UNIT_CFLAGS) -D_GNU_SOURCE -Itool -MMD -MP -o $@ $(filter %.c,$^) \
 		$(shell pkg-config --libs cmocka)
 
--include $(FB_TOOL_OBJS:.o=.d) $(FB_TOOL_TEST).d
+# What the tool makes of others' words; its functions lie beside those that ask QEMU.
+FB_TOOL_TEST_WORDS := $(B)/tests/unit/test_tool_words
+
+$(FB_TOOL_TEST_WORDS): tests/tool/test_tool_words.c $(filter-out tool/main.c tool/cmd_%.c,$(FB_TOOL_SRCS)) \
+		tool/tool.mk
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) $(FB_TOOL_CFLAGS) -Itool -MMD -MP -o $@ $(filter %.c,$^) \
+		$(shell pkg-config --libs cmocka json-c)
+
+-include $(FB_TOOL_OBJS:.o=.d) $(FB_TOOL_TEST).d $(FB_TOOL_TEST_WORDS).d
 ALL += $(FB_TOOL)
-TESTBINS += $(FB_TOOL_TEST)
+TESTBINS += $(FB_TOOL_TEST) $(FB_TOOL_TEST_WORDS)
 INSTALL_PARTS += tool
 
 .PHONY: install-tool uninstall-tool
