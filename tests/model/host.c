@@ -233,22 +233,25 @@ static bool fb_m_sync(const struct fb_m_config *config, struct fb_m_state *state
 	return true;
 }
 
-static void fb_m_scan(struct fb_m_page *page)
+/* qemu/hole_skip.c, a step at a time */
+static void fb_m_skip_holes(const struct fb_m_config *config, struct fb_m_state *state,
+			    unsigned int page, unsigned int step)
 {
-	if (page->flags & FB_M_POPULATED)
+	struct fb_m_page *p = &state->page[page];
+
+	if (step == FB_M_LOOK && !(p->flags & FB_M_POPULATED))
+		p->flags |= FB_M_HOLE;
+	if (!(p->flags & FB_M_HOLE))
 		return;
-	page->flags |= FB_M_HOLE;
-	page->flags &= (uint8_t)~FB_M_DIRTY;
+	if (step == FB_M_SKIP_LOG)
+		fb_m_clear_log(config, state, fb_m_chunk(config, page));
+	else if (step == FB_M_SKIP_BITS)
+		p->flags &= (uint8_t)~FB_M_DIRTY;
+	else if (step == FB_M_RESCAN && p->flags & FB_M_POPULATED)
+		p->flags |= FB_M_DIRTY;
 }
 
-static void fb_m_rescan(struct fb_m_page *page)
-{
-	if ((page->flags & (FB_M_HOLE | FB_M_POPULATED)) == (FB_M_HOLE | FB_M_POPULATED))
-		page->flags |= FB_M_DIRTY;
-	page->flags &= (uint8_t)~FB_M_HOLE;
-}
-
-/* PRECOPY_NOTIFY_AFTER_BITMAP_SYNC, a step at a time */
+/* PRECOPY_NOTIFY_AFTER_BITMAP_SYNC and, at first, _SETUP */
 static bool fb_m_after(const struct fb_m_config *config, struct fb_m_state *state)
 {
 	unsigned int step = config->steps[state->step];
@@ -260,10 +263,8 @@ static bool fb_m_after(const struct fb_m_config *config, struct fb_m_state *stat
 			state->page[i].flags &= (uint8_t)~FB_M_TLB;
 		else if (step == FB_M_CLEAR)
 			fb_m_clear_log(config, state, fb_m_chunk(config, i));
-		else if (step == FB_M_SCAN && state->syncs == 1)
-			fb_m_scan(&state->page[i]);
-		else if (step == FB_M_RESCAN && state->syncs == 1)
-			fb_m_rescan(&state->page[i]);
+		else if (state->syncs == 1)
+			fb_m_skip_holes(config, state, i, step);
 	}
 	state->step++;
 	if (step == FB_M_END) {

@@ -103,10 +103,13 @@ enum fb_m_mode { FB_M_READ, FB_M_HOLD, FB_M_KEEP };
 /* What is done behind a sync, in this order, while the guest runs. */
 enum fb_m_step {
 	FB_M_END,
-	FB_M_FLUSH,  /* of TCG's TLBs */
-	FB_M_CLEAR,  /* all of the log, eagerly */
-	FB_M_SCAN,   /* for holes; at the first sync only */
-	FB_M_RESCAN, /* mark holes dirty that are populated now; at the first sync only */
+	FB_M_FLUSH, /* of TCG's TLBs */
+	FB_M_CLEAR, /* all of the log, eagerly */
+	/* At the first sync only: */
+	FB_M_LOOK,      /* find the holes */
+	FB_M_SKIP_LOG,  /* clear the log of chunks with holes */
+	FB_M_SKIP_BITS, /* take the holes out of the migration bitmap */
+	FB_M_RESCAN,    /* put back those that are populated now */
 };
 
 /* What is wrong on purpose. */

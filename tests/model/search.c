@@ -34,9 +34,20 @@ static const char *const fb_m_step_names[] = {
 	[FB_M_END] = "hints may begin",
 	[FB_M_FLUSH] = "TCG's TLBs are flushed",
 	[FB_M_CLEAR] = "all of the log is cleared",
-	[FB_M_SCAN] = "pages that are not populated are left out",
-	[FB_M_RESCAN] = "of those, the populated ones are dirty again",
+	[FB_M_LOOK] = "the pages that are not populated are holes",
+	[FB_M_SKIP_LOG] = "the log of chunks with holes is cleared",
+	[FB_M_SKIP_BITS] = "the holes are taken out of the migration bitmap",
+	[FB_M_RESCAN] = "holes that are populated now are dirty again",
 };
+
+static const char *fb_m_step_name(const struct fb_m_config *config, const struct fb_m_state *state)
+{
+	unsigned int step = config->steps[state->step];
+
+	if (step >= FB_M_LOOK && state->syncs > 1)
+		return "nothing, since holes are skipped in the first round only";
+	return fb_m_step_names[step];
+}
 
 static void *fb_m_check(void *memory)
 {
@@ -133,8 +144,7 @@ static unsigned int fb_m_print_trace(const struct fb_m_config *config, const str
 	if (fb_m_actions[node->action].paged)
 		printf(" (page %u)", node->page);
 	if (node->action == FB_M_DO_after)
-		printf(": %s",
-		       fb_m_step_names[config->steps[set->nodes[node->parent - 1].state.step]]);
+		printf(": %s", fb_m_step_name(config, &set->nodes[node->parent - 1].state));
 	printf("\n");
 	return len;
 }

@@ -166,29 +166,32 @@ static void test_init_on_free_loses(void **context)
 static void test_hole_skip(void **context)
 {
 	fb_m_expect_safe(&(struct fb_m_config){
-		.name = "holes, exact log, scan",
+		.name = "holes, log emptied by the sync, looked for once",
 		.log = FB_M_LOG_SYNC,
 		.holes = true,
-		.steps = { FB_M_SCAN, FB_M_END },
+		.steps = { FB_M_LOOK, FB_M_SKIP_LOG, FB_M_SKIP_BITS, FB_M_END },
 	});
 	for (enum fb_m_log log = FB_M_LOG_STALE; log <= FB_M_LOG_MANUAL; log++) {
 		fb_m_expect_safe(&(struct fb_m_config){
-			.name = "holes, flush, clear, scan",
+			.name = "holes, log cleared eagerly",
 			.log = log,
 			.holes = true,
-			.steps = { FB_M_FLUSH, FB_M_CLEAR, FB_M_SCAN, FB_M_END },
+			.steps = { FB_M_FLUSH, FB_M_CLEAR, FB_M_LOOK, FB_M_SKIP_LOG, FB_M_SKIP_BITS,
+				   FB_M_RESCAN, FB_M_END },
 		});
 		fb_m_expect_safe(&(struct fb_m_config){
-			.name = "holes, scan, flush, clear, scan again",
+			.name = "holes, log cleared eagerly, looked for once",
 			.log = log,
 			.holes = true,
-			.steps = { FB_M_SCAN, FB_M_FLUSH, FB_M_CLEAR, FB_M_RESCAN, FB_M_END },
+			.steps = { FB_M_FLUSH, FB_M_CLEAR, FB_M_LOOK, FB_M_SKIP_BITS, FB_M_END },
 		});
 		fb_m_expect_safe(&(struct fb_m_config){
-			.name = "holes, flush, clear, scan, scan again",
+			.name = "holes, log cleared late",
 			.log = log,
+			.mode = FB_M_HOLD,
 			.holes = true,
-			.steps = { FB_M_FLUSH, FB_M_CLEAR, FB_M_SCAN, FB_M_RESCAN, FB_M_END },
+			.steps = { FB_M_FLUSH, FB_M_LOOK, FB_M_SKIP_LOG, FB_M_SKIP_BITS,
+				   FB_M_RESCAN, FB_M_END },
 		});
 	}
 }
@@ -196,23 +199,30 @@ static void test_hole_skip(void **context)
 static void test_hole_skip_loses(void **context)
 {
 	fb_m_expect_loss(&(struct fb_m_config){
-		.name = "holes, log cleared behind the scan",
-		.log = FB_M_LOG_MANUAL,
-		.holes = true,
-		.steps = { FB_M_SCAN, FB_M_CLEAR, FB_M_END },
-	});
-	fb_m_expect_loss(&(struct fb_m_config){
-		.name = "holes, log cleared late, though scanned again",
+		.name = "holes, log cleared late, looked for once",
 		.log = FB_M_LOG_MANUAL,
 		.mode = FB_M_HOLD,
 		.holes = true,
-		.steps = { FB_M_SCAN, FB_M_RESCAN, FB_M_END },
+		.steps = { FB_M_LOOK, FB_M_SKIP_LOG, FB_M_SKIP_BITS, FB_M_END },
 	});
 	fb_m_expect_loss(&(struct fb_m_config){
-		.name = "holes, TLBs flushed behind the scan",
+		.name = "holes, log not cleared, though looked for again",
+		.log = FB_M_LOG_MANUAL,
+		.mode = FB_M_HOLD,
+		.holes = true,
+		.steps = { FB_M_LOOK, FB_M_SKIP_BITS, FB_M_RESCAN, FB_M_END },
+	});
+	fb_m_expect_loss(&(struct fb_m_config){
+		.name = "holes, log cleared eagerly, but behind the look",
+		.log = FB_M_LOG_MANUAL,
+		.holes = true,
+		.steps = { FB_M_LOOK, FB_M_SKIP_BITS, FB_M_CLEAR, FB_M_END },
+	});
+	fb_m_expect_loss(&(struct fb_m_config){
+		.name = "holes, TLBs flushed behind the look",
 		.log = FB_M_LOG_STALE,
 		.holes = true,
-		.steps = { FB_M_SCAN, FB_M_FLUSH, FB_M_END },
+		.steps = { FB_M_LOOK, FB_M_SKIP_LOG, FB_M_SKIP_BITS, FB_M_FLUSH, FB_M_END },
 	});
 }
 
