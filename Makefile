@@ -67,8 +67,7 @@ run-check: testbins
 
 # A suite alone builds what it needs alone.
 check-unit: $(UNIT_PROGRAMS)
-check-tool: all
-check-qtest check-guest: testbins
+check-tool check-qtest check-guest: testbins
 
 $(SUITES:%=check-%):
 	@$(PYTHON) scripts/check.py --programs "$(UNIT_PROGRAMS)" $(@:check-%=%)

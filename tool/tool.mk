@@ -33,9 +33,16 @@ $(FB_TOOL_TEST_WORDS): tests/tool/test_tool_words.c $(filter-out tool/main.c too
 	$(CC) $(UNIT_CFLAGS) $(FB_TOOL_CFLAGS) -Itool -MMD -MP -o $@ $(filter %.c,$^) \
 		$(shell pkg-config --libs cmocka json-c)
 
+# The whole command under the sanitizers, for peers that misbehave.
+FB_TOOL_SANITIZED := $(B)/tests/tool/fastballoon
+
+$(FB_TOOL_SANITIZED): $(FB_TOOL_SRCS) $(wildcard tool/*.h) tool/tool.mk
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) $(FB_TOOL_CFLAGS) -o $@ $(FB_TOOL_SRCS) $(shell pkg-config --libs json-c)
+
 -include $(FB_TOOL_OBJS:.o=.d) $(FB_TOOL_TEST).d $(FB_TOOL_TEST_WORDS).d
 ALL += $(FB_TOOL)
-TESTBINS += $(FB_TOOL_TEST) $(FB_TOOL_TEST_WORDS)
+TESTBINS += $(FB_TOOL_TEST) $(FB_TOOL_TEST_WORDS) $(FB_TOOL_SANITIZED)
 INSTALL_PARTS += tool
 
 .PHONY: install-tool uninstall-tool

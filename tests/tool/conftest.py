@@ -44,8 +44,8 @@ def environment(socket):
 @pytest.fixture
 def run():
     """run(ARGUMENT..., socket=PATH) runs the tool to its end."""
-    def run_tool(*arguments, socket=None, **options):
-        return Result(subprocess.run([TOOL, *arguments], env=environment(socket), text=True,
+    def run_tool(*arguments, socket=None, tool=TOOL, **options):
+        return Result(subprocess.run([tool, *arguments], env=environment(socket), text=True,
                                      stdin=subprocess.DEVNULL, capture_output=True,
                                      timeout=RUN_LIMIT_S, **options))
     return run_tool
