@@ -185,7 +185,7 @@ static void fb_account_say_spared(const struct fb_cli *cli, const struct fb_migr
 		       hint_reason);
 	if (hole_reason && *hole_reason)
 		fb_say(cli, "no holes skipped: %s", hole_reason);
-	fb_account_say(cli, "skipped as holes, which the host never populated",
+	fb_account_say(cli, "skipped as holes, not backed by the host",
 		       fb_json_u64(spared->holes, "skipped-bytes"));
 	fb_account_say(cli, "in the balloon", migrate->ballooned);
 	fb_account_say(cli, "zero, a few bytes sent for each page", spared->zero);

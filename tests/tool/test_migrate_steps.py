@@ -53,7 +53,7 @@ def test_account(run, peer):
     assert run("migrate", URI, socket=listening.socket).out.splitlines() == [
         "migrated in 2.61 s: 812 MiB sent in 3 rounds, downtime 34 ms",
         "skipped thanks to hints: 300 MiB",
-        "skipped as holes, which the host never populated: 300 MiB",
+        "skipped as holes, not backed by the host: 300 MiB",
         "in the balloon: 64 MiB",
         "zero, a few bytes sent for each page: 2 MiB"]
     source.replies["query-migrate"] = [{}, ACTIVE, DONE]
