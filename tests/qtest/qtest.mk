@@ -35,6 +35,13 @@ $(QTEST_DIR)/%.so: tests/qtest/preload/%.c tests/qtest/qtest.mk
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -Wmissing-prototypes,$(CFLAGS_COMMON)) -fPIC -shared -o $@ $< -ldl
 
+# A plugin with a device that forbids discards.
+TESTBINS += $(QTEST_DIR)/discard_lock.so
+
+$(QTEST_DIR)/discard_lock.so: tests/qtest/lock/discard_lock.c tests/qtest/qtest.mk
+	@mkdir -p $(@D)
+	$(CC) $(FB_QEMU_CFLAGS) -shared -Wl,-z,relro,-z,now -o $@ $<
+
 -include $(wildcard $(QTEST_DIR)/*.d)
 .SECONDARY: $(QTEST_GUESTS:%=$(QTEST_DIR)/%.elf) $(QTEST_GUESTS:%=$(QTEST_DIR)/%.o) \
 	$(QTEST_DIR)/start.o $(QTEST_DIR)/virtio.o

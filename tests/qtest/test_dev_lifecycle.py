@@ -16,8 +16,9 @@ RAM = machine.RAM_BYTES
 PROPERTIES = {"free_page_hint": True, "free_page_reporting": True}
 INTERVAL = "guest-stats-polling-interval"
 
-# ACPI PCI hot plug of the pc machine: a write of 1 << slot ejects that slot's device.
+# ACPI PCI hot plug: a write of 1 << slot ejects that slot's device; q35 counts buses.
 EJECT_PORT = 0xae08
+Q35_EJECT_PORT, Q35_BUS_PORT = 0xcc8, 0xcd0
 
 
 def assert_works(balloon):
@@ -186,6 +187,28 @@ def test_hot_plug_and_unplug_again_and_again(start, device):
         with pytest.raises(QmpError):
             qemu.qmp.command("query-balloon")
     time.sleep(1.1)
+    assert qemu.alive()
+
+
+def test_hot_plug_and_unplug_on_q35(start, device):
+    """Behind a root port, as a manager of q35 machines does it."""
+    qemu = start(None, machine="q35",
+                 extra=["-device", "pcie-root-port,id=port1,addr=4", *machine.plugin_args()])
+    qtest = Qtest(qemu.qtest_socket)
+    pci.PciFunction(qtest, 4).open_bridge(1)
+    for turn in range(3):
+        qemu.qmp.command("device_add", driver=device, id="balloon0", bus="port1",
+                         free_page_reporting=True)
+        balloon = Balloon(qemu, function=pci.PciFunction(qtest, 0, bus=1))
+        balloon.start()
+        assert_works(balloon)
+        qemu.qmp.command("balloon", value=RAM - (turn + 1) * MIB)
+        assert balloon.num_pages() == (turn + 1) * MIB // PAGE
+        qemu.qmp.command("device_del", id="balloon0")
+        qtest.port_out(Q35_BUS_PORT, 4, 0)
+        qtest.port_out(Q35_EJECT_PORT, 4, 1)
+        qemu.qmp.wait_event("DEVICE_DELETED")
+        assert not balloon.function.present()
     assert qemu.alive()
 
 

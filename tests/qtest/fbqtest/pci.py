@@ -12,6 +12,8 @@ CLASS = 0x0a
 BAR0 = 0x10
 SUBSYSTEM_ID = 0x2e
 CAPABILITIES = 0x34
+BUS_NUMBERS = 0x18    # of a bridge
+MEMORY_WINDOW = 0x20
 
 COMMAND_ENABLE = 0x7  # I/O, memory, bus master
 CAP_VENDOR = 0x09
@@ -21,11 +23,11 @@ IO_BASE = 0xc000
 
 
 class PciFunction:
-    """One function of bus 0."""
+    """One function, its slot counted through the buses: those of bus 1 begin at 32."""
 
-    def __init__(self, qtest, slot):
+    def __init__(self, qtest, slot, bus=0):
         self.qtest = qtest
-        self.slot = slot
+        self.slot = 32 * bus + slot
         self.bars = {}
 
     def _select(self, offset):
@@ -64,6 +66,13 @@ class PciFunction:
                     index += 1
                     self.write(BAR0 + 4 * index, 4, 0)
             index += 1
+        self.write(COMMAND, 2, COMMAND_ENABLE)
+
+    def open_bridge(self, bus):
+        """Make this bridge the way to a bus, and to what map_bars() gives functions there."""
+        self.write(BUS_NUMBERS, 4, bus << 16 | bus << 8)
+        first = MEMORY_BASE + (bus << 25)
+        self.write(MEMORY_WINDOW, 4, (first + (32 << 20) - 1) & 0xfff00000 | first >> 16)
         self.write(COMMAND, 2, COMMAND_ENABLE)
 
     def capabilities(self):
