@@ -11,6 +11,7 @@ PREFIX ?= /usr/local
 
 KERNEL_RELEASE ?= $(shell readlink $(B)/kernels/default)
 KDIR := $(B)/kernels/$(KERNEL_RELEASE)/headers
+export FB_KERNEL_RELEASE := $(KERNEL_RELEASE)
 QEMU_SRC := $(B)/qemu-headers/current
 QEMU_BUILD := $(QEMU_SRC)/build
 
@@ -89,6 +90,7 @@ distclean:
 help:
 	@echo "make              build the guest module, the QEMU device and the tool below build/"
 	@echo "make deps         install Debian packages, prepare guest kernel and QEMU headers in build/"
+	@echo "                  KERNELS=6.12 unpacks that one, too; KERNEL_RELEASE= names the one to use"
 	@echo "make check        run every test; make check-SUITE runs one of: $(SUITES)"
 	@echo "make check-migration, make check-storm   the long versions of two of its tests"
 	@echo "make demo         show stock and fastballoon side by side, report in build/demo/"

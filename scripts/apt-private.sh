@@ -30,6 +30,17 @@ source_files() {
 	find /etc/apt/sources.list /etc/apt/sources.list.d -maxdepth 1 -name "*$1" 2>/dev/null
 }
 
+# The private sources of the machine's release once more, as those of its backports.
+backports_sources() {
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	sed -n "s/^\(deb .* $codename\) /\1-backports /p" "$1/sources.list" >"$1/sources.list.d/backports.list"
+	awk -v codename="$codename" 'BEGIN { RS = ""; ORS = "\n\n" }
+		$0 ~ "(^|\n)Suites:[^\n]*[ \t]" codename "([ \t\n]|$)" {
+			sub(/Suites:[^\n]*/, "Suites: " codename "-backports")
+			print
+		}' "$1/sources.list.d/machine.sources" >"$1/sources.list.d/backports.sources"
+}
+
 # The machine's own download settings (proxies and the like), and every folder below build/apt.
 private_apt_conf() {
 	apt-config dump | sed -n -e '/^Acquire::\(IndexTargets\|Languages\|Changelogs\)/d' -e '/^Acquire/p'
@@ -57,6 +68,7 @@ private_apt_update() {
 	for file in $(source_files .list); do one_line_sources "$file"; done >"$private/sources.list"
 	for file in $(source_files .sources); do deb822_sources "$file"; done \
 		>"$private/sources.list.d/machine.sources"
+	[ -z "${KERNELS:-}" ] || backports_sources "$private"
 	APT_CONFIG=$private/apt.conf
 	export APT_CONFIG
 	step "reading the package lists of the machine's own Debian sources"

@@ -29,6 +29,7 @@ fi
 
 sh scripts/packages.sh || exit 1
 prepare_kernel
+prepare_more_kernels
 prepare_qemu_headers
 
 now="kernel $(readlink build/kernels/default), QEMU $(readlink build/qemu-headers/current)"

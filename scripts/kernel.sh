@@ -18,8 +18,17 @@ header_packages() {
 		sed -n 's/^ *Depends: \(linux-\(headers\|kbuild\)-.*\)$/\1/p'
 }
 
-# Makes the unpacked headers usable where they lie: Debian's Makefile names /usr/src.
+# The newest release of VERSION, such as 6.12, in the machine's sources or their backports.
+newest_release() {
+	apt-cache pkgnames "linux-image-$1." |
+		sed -n 's/^linux-image-\([0-9.]*[-+][0-9a-z.-]*-amd64\)$/\1/p' |
+		grep -v -e cloud -e rt-amd64 | sort -V | tail -n 1
+}
+
+# Makes the unpacked headers usable where they lie: Debian's Makefile names /usr/src. Without the
+# kernel's type information no tool is needed to copy it into modules.
 relocate_headers() {
+	rm -f "$1/vmlinux"
 	# shellcheck disable=SC2016
 	sed -i 's|^include /usr/src/|include $(dir $(abspath $(lastword $(MAKEFILE_LIST))))../|' \
 		"$1/Makefile"
@@ -59,6 +68,20 @@ kernel_is_current() {
 	[ -n "$1" ] && [ -e "build/kernels/$1/vmlinuz" ] || return 1
 	newest=$(current_kernel)
 	[ -z "$newest" ] || dpkg --compare-versions "$newest" le "$1"
+}
+
+# Unpacks a kernel of each version that KERNELS names, beside the default one.
+prepare_more_kernels() {
+	for version in ${KERNELS:-}; do
+		for there in "build/kernels/$version".*; do
+			[ -e "$there/vmlinuz" ] && continue 2
+		done
+		private_apt_update
+		release=$(newest_release "$version")
+		[ -n "$release" ] ||
+			die "no Linux $version in the machine's Debian sources or their backports (build/log/apt.log)"
+		fetch_kernel "$release"
+	done
 }
 
 prepare_kernel() {

@@ -9,12 +9,15 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
-/* Kernels whose page allocator was read and stress-tested: 6.1 with all its stable updates. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-#define FB_BUDDY_VERIFIED 1
-#else
-#define FB_BUDDY_VERIFIED 0
-#endif
+/*
+ * Kernels whose page allocator was read and stress-tested: 6.1 and 6.12 with all their stable
+ * updates. 6.12 also counts the free pages of the types that are not taken; nothing is to be
+ * done for the others.
+ */
+#define FB_KERNEL_IS(major, minor)                                \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(major, (minor) + 1, 0))
+#define FB_BUDDY_VERIFIED (FB_KERNEL_IS(6, 1) || FB_KERNEL_IS(6, 12))
 
 /**
  * fb_buddy_refusal() - why blocks may not be taken off the free lists.

@@ -17,6 +17,7 @@ void *fb_fail_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_
 int fb_fail_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp);
 
 #ifdef FB_XBITMAP_FAILS
+#undef kzalloc
 #define kzalloc fb_fail_kzalloc
 #define kfree fb_fail_kfree
 #define xa_store fb_fail_xa_store
