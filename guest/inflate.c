@@ -33,7 +33,7 @@ static int fb_inflate_batch(struct fb_balloon *fb, struct fb_batch *batch)
 }
 
 /* Give the batch to the balloon, or keep it until the device has been reset. */
-static void fb_inflate_commit(struct fb_balloon *fb, struct fb_batch *batch, int err)
+static void fb_inflate_commit(struct fb_balloon *fb, struct fb_batch *batch, bool movable, int err)
 {
 	if (err) {
 		fb_fail(fb, err);
@@ -42,7 +42,7 @@ static void fb_inflate_commit(struct fb_balloon *fb, struct fb_batch *batch, int
 	}
 	fb_count(&fb->counters, FB_C_inflated_pages, batch->nr_pages);
 	count_vm_events(BALLOON_INFLATE, batch->nr_pages);
-	if (fb->source == FB_SOURCE_CONSERVATIVE)
+	if (movable)
 		fb_movable_put(fb, batch);
 	else
 		fb_blocks_put(&fb->blocks, batch);
@@ -52,10 +52,11 @@ static int fb_inflate_take_and_send(struct fb_balloon *fb, unsigned long want_pa
 {
 	u64 start_us = fb_now_us();
 	struct fb_batch batch;
+	bool movable;
 	int err;
 
 	fb_batch_init(&batch);
-	fb_source_take(fb, &batch, min(want_pages, FB_BATCH_PAGES), FB_BATCH_BLOCKS);
+	movable = fb_source_take(fb, &batch, min(want_pages, FB_BATCH_PAGES), FB_BATCH_BLOCKS);
 	fb_count(&fb->counters, FB_C_inflate_take_us_last, fb_now_us() - start_us);
 	if (!batch.nr_blocks)
 		return fb_size_cut(fb) ? 0 : -EAGAIN;
@@ -66,7 +67,7 @@ static int fb_inflate_take_and_send(struct fb_balloon *fb, unsigned long want_pa
 		return err;
 	}
 	err = fb_inflate_batch(fb, &batch);
-	fb_inflate_commit(fb, &batch, err);
+	fb_inflate_commit(fb, &batch, movable, err);
 	return err;
 }
 

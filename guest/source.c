@@ -24,6 +24,9 @@
 /* Blocks allocated between two looks at what the guest has left. */
 #define FB_RESERVE_CHECK_BLOCKS 16
 
+/* Where ZONE_MOVABLE and the others are about level, so much is taken from one in a go. */
+#define FB_LEVEL_PAGES (16UL << (20 - PAGE_SHIFT))
+
 /* Blocks allocated from one node before the one with most free memory is looked for again. */
 #define FB_NODE_BLOCKS 8
 
@@ -60,8 +63,8 @@ const char *fb_source_name(const struct fb_balloon *fb)
 	return names[fb->source];
 }
 
-/* The node with most free memory, to which the next few allocations go. */
-static int fb_source_node(void)
+/* The node with most free memory in zones from @first on; the next allocations go there. */
+static int fb_source_node(enum zone_type first)
 {
 	unsigned long most_pages = 0;
 	int nid, best = NUMA_NO_NODE;
@@ -70,7 +73,7 @@ static int fb_source_node(void)
 		unsigned long pages = 0;
 		int idx;
 
-		for (idx = 0; idx <= ZONE_MOVABLE; idx++) {
+		for (idx = first; idx <= ZONE_MOVABLE; idx++) {
 			struct zone *zone = &NODE_DATA(nid)->node_zones[idx];
 
 			if (populated_zone(zone))
@@ -110,9 +113,9 @@ bool fb_source_can_spare(unsigned int order)
 
 /* Allocate until the batch has @want_pages; returns false when the allocator refuses a page. */
 static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
-				 unsigned long want_pages, unsigned int max_blocks)
+				 unsigned long want_pages, unsigned int max_blocks, bool movable)
 {
-	bool movable = fb->source == FB_SOURCE_CONSERVATIVE;
+	enum zone_type first = movable && fb->source != FB_SOURCE_CONSERVATIVE ? ZONE_MOVABLE : 0;
 	unsigned int order = movable ? 0 : FB_TOP_ORDER, spare_blocks = 0;
 	int nid = NUMA_NO_NODE;
 
@@ -123,7 +126,7 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 		if (!spare_blocks && fb_source_can_spare(order))
 			spare_blocks = FB_RESERVE_CHECK_BLOCKS;
 		if (!(spare_blocks % FB_NODE_BLOCKS))
-			nid = fb_source_node();
+			nid = fb_source_node(first);
 		if (spare_blocks)
 			page = movable ? fb_movable_alloc(nid) : fb_source_alloc(nid, order);
 		if (page) {
@@ -144,6 +147,40 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 	return true;
 }
 
+/* Pages that ZONE_MOVABLE can do without, in all nodes. */
+static unsigned long fb_source_movable_spare(void)
+{
+	unsigned long pages = 0;
+	int nid;
+
+	for_each_online_node(nid) {
+		struct zone *zone = &NODE_DATA(nid)->node_zones[ZONE_MOVABLE];
+
+		if (populated_zone(zone))
+			pages += fb_buddy_spare(zone);
+	}
+	return pages;
+}
+
+static void fb_source_take_blocks(struct fb_balloon *fb, struct fb_batch *batch,
+				  unsigned long want_pages, unsigned int max_blocks)
+{
+	unsigned long more_pages;
+	bool ok;
+
+	if (fb->source == FB_SOURCE_ALLOC) {
+		fb_source_take_alloc(fb, batch, want_pages, max_blocks, false);
+		return;
+	}
+	do {
+		if (fb_buddy_take(fb, batch, want_pages, max_blocks))
+			break;
+		more_pages = min(want_pages, batch->nr_pages + FB_RECLAIM_PAGES);
+		ok = fb_source_take_alloc(fb, batch, more_pages, max_blocks, false);
+	} while (ok && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
+		 !fb_size_cut(fb));
+}
+
 /**
  * fb_source_take() - fill a batch. May sleep.
  * @fb: the balloon.
@@ -151,23 +188,33 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
  * @want_pages: how many pages.
  * @max_blocks: blocks after which it is full.
  *
+ * ZONE_MOVABLE is for memory that can be moved: what is taken there are single pages for
+ * movable.c, also where the source is a fast one. Of the two kinds of zones, that which has more
+ * to spare gives first, until they are level.
+ *
  * The batch is empty afterwards only where no page could be had, or fb_size_cut() says so.
+ *
+ * Return: whether the batch is to go to fb_movable_put().
  */
-void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+bool fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks)
 {
-	unsigned long more_pages;
-	bool ok;
+	unsigned long movable_pages, other_pages, max_pages;
 
-	if (fb->source != FB_SOURCE_BUDDY) {
-		fb_source_take_alloc(fb, batch, want_pages, max_blocks);
-		return;
+	if (fb->source == FB_SOURCE_CONSERVATIVE) {
+		fb_source_take_alloc(fb, batch, want_pages, max_blocks, true);
+		return true;
 	}
-	do {
-		if (fb_buddy_take(fb, batch, want_pages, max_blocks))
-			break;
-		more_pages = min(want_pages, batch->nr_pages + FB_RECLAIM_PAGES);
-		ok = fb_source_take_alloc(fb, batch, more_pages, max_blocks);
-	} while (ok && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
-		 !fb_size_cut(fb));
+	movable_pages = fb_source_movable_spare();
+	other_pages = fb_buddy_spare_all();
+	if (movable_pages > other_pages) {
+		max_pages = max(movable_pages - other_pages, FB_LEVEL_PAGES);
+		fb_source_take_alloc(fb, batch, min(want_pages, max_pages), max_blocks, true);
+		if (batch->nr_blocks)
+			return true;
+	} else if (movable_pages) {
+		want_pages = min(want_pages, max(other_pages - movable_pages, FB_LEVEL_PAGES));
+	}
+	fb_source_take_blocks(fb, batch, want_pages, max_blocks);
+	return false;
 }

@@ -13,7 +13,7 @@ enum fb_source { FB_SOURCE_AUTO, FB_SOURCE_BUDDY, FB_SOURCE_ALLOC, FB_SOURCE_CON
 
 void fb_source_choose(struct fb_balloon *fb);
 const char *fb_source_name(const struct fb_balloon *fb);
-void fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
+bool fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long want_pages,
 		    unsigned int max_blocks);
 bool fb_source_can_spare(unsigned int order);
 struct page *fb_source_alloc(int nid, unsigned int order);

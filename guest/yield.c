@@ -15,7 +15,7 @@
  * - Allocations that are about to kill a task: oom.c.
  *
  * Contiguous areas for devices (CMA), and ZONE_MOVABLE, hold no such blocks: the fast sources
- * do not take any there.
+ * do not take any there; see source.c.
  */
 #include <linux/memory.h>
 
