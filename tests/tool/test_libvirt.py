@@ -61,6 +61,14 @@ def test_domains_that_are_not_there(run, ask, libvirtd):
     libvirtd.virsh("resume", DOMAIN)
 
 
+def test_save_and_restore(ask, libvirtd):
+    """libvirt saves and restores a domain with the device by itself, which is a migration too."""
+    libvirtd.virsh("save", DOMAIN, str(libvirtd.folder / "saved"))
+    libvirtd.virsh("restore", str(libvirtd.folder / "saved"))
+    shown = ask("status", "--json").json
+    assert shown["vm-state"] == "running" and shown["balloon"]["fastballoon"] is True
+
+
 def test_domain_that_ends(run, libvirtd):
     """A transient domain is gone with its QEMU; a stopped one says that it does not run."""
     xml = libvirtd.folder / "domain.xml"
