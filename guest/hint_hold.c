@@ -26,18 +26,20 @@
 /* A run is sent when it is this part of all that may be held, so that answers overlap. */
 #define FB_HOLD_RUN_PART 2
 
-/* Without hint_hold_mib: a part of what is spare, but never less than this. */
+/* Without hint_hold_mib: a part of what is spare; of little, half, but no more than this. */
 #define FB_HOLD_SPARE_PART 4
-#define FB_HOLD_MIN_PAGES (256UL << (20 - PAGE_SHIFT))
+#define FB_HOLD_HALF_PAGES (256UL << (20 - PAGE_SHIFT))
 
 /* Pages that may be held at a time in this round. */
 static unsigned long fb_hold_limit_pages(void)
 {
 	unsigned long limit_pages = (unsigned long)fb_param_hint_hold_mib() << (20 - PAGE_SHIFT);
+	unsigned long spare_pages;
 
 	if (limit_pages)
 		return limit_pages;
-	return max(fb_buddy_spare_all() / FB_HOLD_SPARE_PART, FB_HOLD_MIN_PAGES);
+	spare_pages = fb_buddy_spare_all();
+	return max(spare_pages / FB_HOLD_SPARE_PART, min(spare_pages / 2, FB_HOLD_HALF_PAGES));
 }
 
 static void fb_hold_give_back(struct fb_balloon *fb, struct page *page, unsigned long nr_pages)
