@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
