@@ -298,7 +298,11 @@ void fb_migrate_return(struct fb_qmp *qmp, struct fb_migrate *migrate)
  */
 void fb_migrate_restore(struct fb_qmp *qmp, struct fb_migrate *migrate)
 {
-	if (!migrate->start_us)
+	enum fb_migrate_phase phase = fb_migrate_phase(migrate);
+	bool left = phase == FB_MIGRATE_COMPLETED || phase == FB_MIGRATE_POSTCOPY ||
+		    phase == FB_MIGRATE_BROKEN;
+
+	if (!migrate->start_us || !left)
 		fb_migrate_return(qmp, migrate);
 	fb_migrate_set_limits(qmp, &migrate->found);
 	if (migrate->pausing)

@@ -122,6 +122,23 @@ def test_memory_is_given_back_after_a_failure(run, peer, end):
     assert not source.arguments_of("migrate-continue") and not source.on
 
 
+def test_memory_is_given_back_by_who_leaves_at_once(start, peer):
+    """A second signal does not wait for the end of the cancelled migration."""
+    source = Source(ACTIVE, {"status": "cancelling"})
+    source.replies["query-migrate"] = lambda: (
+        {"status": "cancelling"} if source.arguments_of("migrate_cancel") else
+        ACTIVE if source.arguments_of("migrate") else {})
+    process = start("migrate", "--balloon-first", "512M", URI, socket=peer(source).socket)
+    for condition in ("migrate", "migrate_cancel"):
+        deadline = time.monotonic() + 10
+        while not source.arguments_of(condition) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert source.arguments_of("balloon")[-1] == {"value": 1024 * MIB} and not source.on
+
+
 def test_memory_is_given_back_where_qemu_refuses(run, peer):
     source = Source(migrate=RuntimeError("blocked"))
     result = run("migrate", "--balloon-first", "512M", URI, socket=peer(source).socket)
