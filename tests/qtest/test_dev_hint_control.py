@@ -8,6 +8,7 @@ import pytest
 
 from fbqtest import machine, migration
 from fbqtest.balloon import (ALL, CMD_ID_DONE, CMD_ID_STOP, DATA_GPA, F_HINT_LOGGED, PATH, Balloon)
+from fbqtest.ctrl import HINT_HELD, HINT_START, HINT_STOP, Control
 from fbqtest.qemu import QmpError, wait_for
 from fbqtest.virtio import bits
 from test_dev_hinting import HIGH_GPA, HINTS, add_disk, hint_state
@@ -103,6 +104,21 @@ def test_on_again_counts_from_the_next_sync(hinting):
     set_hints(hinting, "on")
     assert hinting.wait_cmd_id(previous=first) == first + 1
     assert off_reason(hinting) == ""
+
+
+@pytest.mark.parametrize("mode,order,flags", [("on", 0, 0), ("held", 7, HINT_HELD)])
+def test_the_driver_is_told_what_is_wanted(hinting, mode, order, flags):
+    """Mode and minimum order go with the round; off ends it for the driver too."""
+    set_hints(hinting, mode)
+    hinting.qemu.qom_set(PATH, "fastballoon-hint-min-order", order)
+    control = Control(hinting)
+    control.post(4)
+    migration.start_to_nowhere(hinting.qemu)
+    request = control.take()
+    assert request[:2] == (HINT_START, flags)
+    assert (request.arg0, request.arg1) == (hinting.wait_cmd_id(), order)
+    set_hints(hinting, "off")
+    assert control.take().type == HINT_STOP
 
 
 def test_off_does_not_wait_for_a_stalled_migration(hinting):
