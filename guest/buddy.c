@@ -128,10 +128,10 @@ static unsigned int fb_buddy_hold(struct fb_balloon *fb, struct zone *zone, unsi
 {
 	unsigned int taken = 0;
 	unsigned long flags;
-	u64 start_ns;
+	u64 held_ns;
 
 	spin_lock_irqsave(&zone->lock, flags);
-	start_ns = fb_holds_begin();
+	held_ns = fb_holds_clock();
 	while (taken < FB_BUDDY_HOLD_BLOCKS && batch->nr_blocks < max_blocks &&
 	       batch->nr_pages + (1UL << order) <= want_pages &&
 	       fb_buddy_spare(zone) >= 1UL << order) {
@@ -143,8 +143,9 @@ static unsigned int fb_buddy_hold(struct fb_balloon *fb, struct zone *zone, unsi
 		fb_batch_add(batch, page, order);
 		taken++;
 	}
+	held_ns = fb_holds_clock() - held_ns;
 	spin_unlock_irqrestore(&zone->lock, flags);
-	fb_holds_end(&fb->holds, FB_HOLDS_TAKE, start_ns, taken);
+	fb_holds_add(&fb->holds, FB_HOLDS_TAKE, held_ns, taken);
 	fb_count(&fb->counters, FB_C_buddy_blocks, taken);
 	return taken;
 }

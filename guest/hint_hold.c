@@ -144,10 +144,10 @@ static struct fb_run fb_hold_next(struct fb_balloon *fb, struct zone *zone, unsi
 {
 	unsigned long flags, from_pfn = *pfn;
 	struct fb_run run = {};
-	u64 start_ns;
+	u64 held_ns;
 
 	spin_lock_irqsave(&zone->lock, flags);
-	start_ns = fb_holds_begin();
+	held_ns = fb_holds_clock();
 	if (!pfn_to_online_page(*pfn))
 		*pfn = end;
 	while (*pfn < end && !run.nr_pages) {
@@ -160,8 +160,9 @@ static struct fb_run fb_hold_next(struct fb_balloon *fb, struct zone *zone, unsi
 		}
 		*pfn = max(run_end, *pfn + 1);
 	}
+	held_ns = fb_holds_clock() - held_ns;
 	spin_unlock_irqrestore(&zone->lock, flags);
-	fb_holds_end(&fb->holds, FB_HOLDS_HINT, start_ns, min(*pfn, end) - from_pfn);
+	fb_holds_add(&fb->holds, FB_HOLDS_HINT, held_ns, min(*pfn, end) - from_pfn);
 	return run;
 }
 

@@ -94,16 +94,15 @@ void fb_holds_init(struct fb_holds *holds)
 }
 
 /**
- * fb_holds_end() - count a hold. To be called when the lock has been dropped.
+ * fb_holds_add() - count a hold.
  * @holds: where.
  * @path: whose it was.
- * @start_ns: from fb_holds_begin().
+ * @held_ns: how long, by fb_holds_clock().
  * @items: blocks or pages that it dealt with.
  */
-void fb_holds_end(struct fb_holds *holds, enum fb_holds_path path, u64 start_ns,
-		  unsigned long items)
+void fb_holds_add(struct fb_holds *holds, enum fb_holds_path path, u64 held_ns, unsigned long items)
 {
-	fb_histogram_add(&holds->paths[path], ktime_get_mono_fast_ns() - start_ns, items);
+	fb_histogram_add(&holds->paths[path], held_ns, items);
 }
 
 /** fb_holds_max_ns() - the longest hold, in nanoseconds. */
@@ -133,14 +132,15 @@ static u64 fb_holds_mean_ns(const struct fb_holds *holds)
 static u64 fb_control_spin(unsigned int steps)
 {
 	unsigned long flags;
-	u64 start_ns;
+	u64 ns;
 
 	local_irq_save(flags);
-	start_ns = fb_holds_begin();
+	ns = fb_holds_clock();
 	while (steps--)
 		barrier();
+	ns = fb_holds_clock() - ns;
 	local_irq_restore(flags);
-	return ktime_get_mono_fast_ns() - start_ns;
+	return ns;
 }
 
 static unsigned int fb_control_steps(const struct fb_holds *holds, u64 want_ns)

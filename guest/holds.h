@@ -6,8 +6,8 @@
 #define FB_HOLDS_H
 
 #include <linux/atomic.h>
-#include <linux/ktime.h>
 #include <linux/mutex.h>
+#include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 
 /* Four buckets for each power of two of nanoseconds: a bound is at most a fifth too high. */
@@ -56,14 +56,19 @@ struct fb_holds {
 	struct fb_histogram paths[FB_NR_HOLDS_PATHS];
 };
 
-/** fb_holds_begin() - the time, to be read when the lock has been taken. */
-static inline u64 fb_holds_begin(void)
+/**
+ * fb_holds_clock() - the time, to be read while the lock is held.
+ *
+ * Interrupts are off then: what they do as soon as they are on again belongs to no hold. It
+ * reads the processor's own counter, since a clock outside of it can take longer than a hold.
+ */
+static inline u64 fb_holds_clock(void)
 {
-	return ktime_get_mono_fast_ns();
+	return sched_clock();
 }
 
 void fb_holds_init(struct fb_holds *holds);
-void fb_holds_end(struct fb_holds *holds, enum fb_holds_path path, u64 start_ns,
+void fb_holds_add(struct fb_holds *holds, enum fb_holds_path path, u64 held_ns,
 		  unsigned long items);
 u64 fb_holds_max_ns(const struct fb_holds *holds);
 void fb_holds_show(struct fb_holds *holds, struct seq_file *m);

@@ -161,15 +161,16 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
 {
 	struct fb_walk *walk = opaque;
 	unsigned long flags, from_pfn = *pfn;
-	u64 start_ns;
+	u64 held_ns;
 	int err;
 
 	walk->nr_found = 0;
 	spin_lock_irqsave(&zone->lock, flags);
-	start_ns = fb_holds_begin();
+	held_ns = fb_holds_clock();
 	*pfn = pfn_to_online_page(*pfn) ? fb_walk_read(walk, zone, *pfn, end) : end;
+	held_ns = fb_holds_clock() - held_ns;
 	spin_unlock_irqrestore(&zone->lock, flags);
-	fb_holds_end(walk->holds, FB_HOLDS_WALK, start_ns, min(*pfn, end) - from_pfn);
+	fb_holds_add(walk->holds, FB_HOLDS_WALK, held_ns, min(*pfn, end) - from_pfn);
 
 	err = fb_walk_take_found(walk);
 	if (err || ++walk->quiet < FB_WALK_HEARTBEAT)
