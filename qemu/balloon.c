@@ -141,6 +141,9 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 		error_setg(errp, "prealloc-on-deflate needs Linux 5.14 or later");
 		return;
 	}
+	/* Only a driver that has to tell waits for the answer before it uses the memory. */
+	if (balloon->prealloc_on_deflate)
+		balloon->offered |= BIT_ULL(VIRTIO_BALLOON_F_MUST_TELL_HOST);
 	fb_host_ops_init(balloon);
 	if (qemu_add_balloon_handler(fb_balloon_to_target, fb_balloon_info, &balloon->core) < 0) {
 		error_setg(errp, "only one balloon device is supported: remove the other one");

@@ -47,6 +47,7 @@ def test_device_without_pci_on_microvm(start):
      [F_MUST_TELL_HOST, F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT, F_REPORTING, F_HINT_LOGGED]),
     ({"deflate_on_oom": True}, [F_DEFLATE_ON_OOM], []),
     ({"must_tell_host": True}, [F_MUST_TELL_HOST], []),
+    ({"prealloc_on_deflate": True}, [F_MUST_TELL_HOST], []),
     ({"page_poison": False}, [], [F_PAGE_POISON]),
     ({"free_page_reporting": True}, [F_REPORTING], [F_FREE_PAGE_HINT]),
     ({"free_page_hint": True}, [F_FREE_PAGE_HINT, F_HINT_LOGGED], [F_REPORTING]),
