@@ -5,7 +5,7 @@
 FB_DRIVER_TEST_DIR := $(B)/tests/driver
 FB_DRIVER_TESTS := $(addprefix $(UNIT_DIR)/driver_,run bits blocks)
 FB_DRIVER_BLOCKS_OBJS := $(addprefix $(FB_DRIVER_TEST_DIR)/,tests/driver/test_blocks.o \
-	guest/blocks.o guest/batch.o guest/xbitmap.o tests/xbitmap/shim/shim.o)
+	guest/blocks.o guest/sift.o guest/batch.o guest/xbitmap.o tests/xbitmap/shim/shim.o)
 FB_DRIVER_OBJS := $(addprefix $(FB_DRIVER_TEST_DIR)/tests/driver/,test_run.o test_bits.o) \
 	$(FB_DRIVER_BLOCKS_OBJS)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * test_blocks.c - the blocks in the balloon (guest/blocks.c, guest/batch.c) on a made up memory
+ * test_blocks.c - the blocks in the balloon (guest/blocks.c, sift.c, batch.c) on a made up memory
  * map, with a model, and with a record that finds no memory.
  */
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 
 #include "blocks.h"
 #include "run.h"
+#include "sift.h"
 
 #define FB_RANDOM_STEPS 4000
 #define FB_P FB_SHIM_FIRST_PFN
@@ -113,6 +114,81 @@ static unsigned int fb_take(struct fb_blocks *blocks, unsigned long want_pages,
 	return nr_runs + !!run.nr_pages;
 }
 
+/* Take the blocks that fit and check each; returns their number. */
+static unsigned int fb_sift(struct fb_blocks *blocks, const struct fb_sieve *sieve)
+{
+	unsigned long before_pages = fb_blocks_pages(blocks);
+	struct page *page, *next;
+	struct fb_batch batch;
+	unsigned int nr_blocks;
+
+	fb_batch_init(&batch);
+	fb_blocks_sift(blocks, sieve, &batch);
+	nr_blocks = batch.nr_blocks;
+	assert_true(nr_blocks <= sieve->max_blocks);
+	assert_int_equal(fb_blocks_pages(blocks), before_pages - batch.nr_pages);
+	list_for_each_entry_safe(page, next, &batch.blocks, lru) {
+		unsigned long pfn = page_to_pfn(page);
+
+		assert_true(pfn >= sieve->start_pfn && pfn < sieve->end_pfn);
+		assert_true(fb_block_order(page) < sieve->end_order);
+		assert_int_equal(page->count, 1);
+		page->count = 0;
+		fb_own(pfn, fb_block_pages(page), false);
+		fb_batch_remove(&batch, page);
+	}
+	return nr_blocks;
+}
+
+static void fb_test_sift_a_range(void **state)
+{
+	const struct fb_sieve sieve = { FB_P + 1024, FB_P + 2048, FB_NR_ORDERS, ULONG_MAX, 100 };
+	struct fb_blocks *blocks = *state;
+
+	fb_put_block(blocks, FB_P, 10);
+	fb_put_block(blocks, FB_P + 1024, 9);
+	fb_put_block(blocks, FB_P + 1536, 9);
+	fb_put_block(blocks, FB_P + 2048, 10);
+	assert_int_equal(fb_sift(blocks, &sieve), 2);
+	assert_int_equal(fb_sift(blocks, &sieve), 0);
+	assert_int_equal(fb_take(blocks, ULONG_MAX, 100), 2);
+}
+
+static void fb_test_sift_small_blocks(void **state)
+{
+	struct fb_sieve sieve = { 0, ULONG_MAX, 9, ULONG_MAX, 1 };
+	struct fb_blocks *blocks = *state;
+
+	fb_put_block(blocks, FB_P, 10);
+	fb_put_block(blocks, FB_P + 1024, 3);
+	fb_put_block(blocks, FB_P + 1032, 0);
+	fb_put_block(blocks, FB_P + 2048, 9);
+	assert_int_equal(fb_sift(blocks, &sieve), 1);
+	assert_int_equal(fb_blocks_pages(blocks), 1024 + 1 + 512);
+	sieve.max_blocks = 100;
+	assert_int_equal(fb_sift(blocks, &sieve), 1);
+	assert_int_equal(fb_take(blocks, ULONG_MAX, 100), 2);
+}
+
+/* A block in the middle of a run stays where there is no memory to part the run. */
+static void fb_test_sift_without_memory(void **state)
+{
+	const struct fb_sieve middle = { FB_P + 8, FB_P + 16, FB_NR_ORDERS, ULONG_MAX, 100 };
+	const struct fb_sieve small = { 0, ULONG_MAX, 1, ULONG_MAX, 100 };
+	struct fb_blocks *blocks = *state;
+
+	fb_put_block(blocks, FB_P, 3);
+	fb_put_block(blocks, FB_P + 8, 3);
+	fb_put_block(blocks, FB_P + 16, 3);
+	fb_shim_fail_after = 0;
+	assert_int_equal(fb_sift(blocks, &middle), 0);
+	fb_put_block(blocks, FB_P + 4096, 0);
+	assert_int_equal(fb_sift(blocks, &small), 1);
+	fb_shim_fail_after = -1;
+	assert_int_equal(fb_sift(blocks, &middle), 1);
+	assert_int_equal(fb_take(blocks, ULONG_MAX, 100), 2);
+}
+
 static void fb_test_runs_are_maximal(void **state)
 {
 	struct fb_blocks *blocks = *state;
@@ -200,6 +276,14 @@ static void fb_test_random(void **state)
 			fb_put_block(blocks, pfn, order);
 		if (random() % 8 == 0)
 			fb_take(blocks, 1 + random() % 5000, 1 + random() % 20);
+		if (random() % 8 == 0) {
+			unsigned long from = random() % FB_SHIM_NR_PAGES >> FB_TOP_ORDER;
+			struct fb_sieve sieve = { FB_P + (from << FB_TOP_ORDER), ULONG_MAX,
+						  random() % (FB_NR_ORDERS + 1), random() % 5000,
+						  random() % 20 };
+
+			fb_sift(blocks, &sieve);
+		}
 		assert_int_equal(fb_blocks_pages(blocks), fb_nr_owned);
 	}
 	fb_shim_fail_after = 0;
@@ -215,6 +299,9 @@ int main(void)
 						fb_teardown),
 		cmocka_unit_test_setup_teardown(fb_test_batch_of_any_order, fb_setup, fb_teardown),
 		cmocka_unit_test_setup_teardown(fb_test_no_memory, fb_setup, fb_teardown),
+		cmocka_unit_test_setup_teardown(fb_test_sift_a_range, fb_setup, fb_teardown),
+		cmocka_unit_test_setup_teardown(fb_test_sift_small_blocks, fb_setup, fb_teardown),
+		cmocka_unit_test_setup_teardown(fb_test_sift_without_memory, fb_setup, fb_teardown),
 		cmocka_unit_test_setup_teardown(fb_test_random, fb_setup, fb_teardown),
 	};
 
