@@ -176,10 +176,12 @@ static int fb_hole_skip_block(RAMBlock *rb, struct fb_hole_scan *scan, FbHoleRes
 static void fb_hole_skip_blocks(struct fb_hole_scan *scan, FbHoleResult *result, GString *names)
 {
 	const char *reason = "there is no memory backend";
+	bool looked = false;
 	RAMBlock *rb;
 
 	RCU_READ_LOCK_GUARD();
 	RAMBLOCK_FOREACH(rb) {
+		uint64_t before = result->skipped_bytes;
 		const char *why;
 
 		if (!fb_block_is_backend(rb))
@@ -191,9 +193,11 @@ static void fb_hole_skip_blocks(struct fb_hole_scan *scan, FbHoleResult *result,
 		if (why)
 			reason = why;
 		else
+			looked = true;
+		if (result->skipped_bytes > before)
 			g_string_append_printf(names, "%s\n", rb->idstr);
 	}
-	if (!names->len)
+	if (!looked)
 		result->off_reason = reason;
 }
 

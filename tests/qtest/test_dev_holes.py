@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from fbqtest import machine, migration
+from fbqtest import host, machine, migration
 from fbqtest.balloon import PAGE, PATH, Balloon
 from fbqtest.qemu import TIMEOUT_S, QmpError, start_fails, wait_for
 
@@ -155,6 +155,23 @@ def test_memory_that_is_not_looked_at(start, tmp_path, kind, properties, reason)
     migration.start_to_nowhere(balloon.qemu, migration.FAST)
     assert migration.finish(balloon.qemu) == "completed"
     assert_off(balloon.qemu, reason)
+
+
+def test_huge_pages_are_sent(start):
+    with host.HugePages(2 * MIB).extended(machine.RAM_BYTES // (2 * MIB)):
+        qemu = start(machine.OURS, **HOLES, extra=backend("memfd", hugetlb=True, hugetlbsize="2M"))
+        migration.start_to_nowhere(qemu, migration.FAST)
+        assert migration.finish(qemu) == "completed"
+        assert_off(qemu, "hugetlbfs")
+
+
+def test_memory_that_is_all_backed_has_no_holes(start):
+    pair = Pair(start, backend("ram", prealloc=True))
+    pair.source.fill(HIGH_GPA, MIB)
+    moved = pair.migrate()
+    told = result(pair.qemu)
+    assert (told["state"], told["skipped-bytes"]) == ("done", 0)
+    assert moved.holds(HIGH_GPA, MIB, 0xa5)
 
 
 def test_ignored_shared_memory_is_left_alone(start):
