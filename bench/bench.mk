@@ -2,11 +2,11 @@
 # Side-by-side runs of stock and fastballoon in real guests.
 
 # REPETITIONS=N, CASES=REGEX (of what LIST=yes shows) and GUEST_MIB=N (of the base guest)
-# make a run smaller.
+# make a run smaller; MINUTES=N ends it in time.
 DEMO_REPETITIONS := $(or $(REPETITIONS),3)
 FB_BENCH_OPTIONS = $(if $(REPETITIONS),--repetitions $(REPETITIONS)) \
 	$(if $(CASES),--cases '$(CASES)') $(if $(GUEST_MIB),--guest-mib $(GUEST_MIB)) \
-	$(if $(LIST),--list) $(if $(STOCK_AS_IS),--stock-as-is)
+	$(if $(MINUTES),--minutes $(MINUTES)) $(if $(LIST),--list) $(if $(STOCK_AS_IS),--stock-as-is)
 # FLUSH_STOCK=yes makes the demo's stock rows sound under TCG, see the report's notes.
 FB_DEMO_FLAGS := $(if $(FLUSH_STOCK),--flush-stock)
 FB_HOSTMEM := $(B)/bench/hostmem

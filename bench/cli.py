@@ -50,6 +50,9 @@ def _options(benchmark):
     parser.add_argument("--list", action="store_true", help="show the cases and their estimates")
     parser.add_argument("--guest-mib", type=int, default=benchmark.base_mib, metavar="MIB",
                         help="size of the base guest; every other size follows from it")
+    parser.add_argument("--minutes", type=float, metavar="N",
+                        help="begin no guest of a second or later repetition that would not be "
+                             "done by then")
     parser.add_argument("--stock-as-is", action="store_true",
                         help="under TCG, leave our plugin's flush out of the stock rows")
     parser.add_argument("--output", type=Path, default=paths.BUILD / "bench",
@@ -72,11 +75,13 @@ def _minutes(seconds):
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
-def _list_plan(plan):
+def _list_plan(plan, detailed):
     lines = []
     for session in plan[0]:
-        lines.append(f"guest {session.name}: about {session.seconds():.0f} s")
-        lines += [f"  {step.key + ' ' + step.subject:54} {step.case}" for step in session.steps]
+        lines.append(f"guest {session.name}: about {session.seconds():.0f} s, "
+                     f"{len(session.steps)} cases")
+        if detailed:
+            lines += [f"  {step.key + ' ' + step.subject:54} {step.case}" for step in session.steps]
     total = sum(session.seconds() for sessions in plan for session in sessions)
     lines.append(f"{len(plan[0])} guests or programs in the first repetition, "
                  f"{_minutes(sum(s.seconds() for s in plan[0]))}; {len(plan)} repetitions, about "
@@ -84,24 +89,51 @@ def _list_plan(plan):
     return lines
 
 
-def _measure_plan(run, plan, progress):
+class _Clock:
+    """How long a run has taken, and may still take, by its estimates and by its pace so far."""
+
+    def __init__(self, plan, minutes):
+        self._started = time.monotonic()
+        self._all = self._left = sum(session.seconds() for sessions in plan for session in sessions)
+        self._limit_s = minutes * 60 if minutes else None
+
+    def _elapsed(self):
+        return time.monotonic() - self._started
+
+    def _pace(self):
+        return self._elapsed() / (self._all - self._left) if self._all > self._left else 1.0
+
+    def done(self, session):
+        """A session is done."""
+        self._left -= session.seconds()
+
+    def left_text(self):
+        """How long the rest may take."""
+        return _minutes(self._left * self._pace())
+
+    def too_late(self, session):
+        """Whether a session would end after the limit."""
+        return self._limit_s is not None and (
+            self._elapsed() + session.seconds() * self._pace() > self._limit_s)
+
+
+def _measure_plan(run, plan, clock, meta):
     """Measure every repetition, and say after each session how long the rest may take.
 
-    Returns the seconds that each session took.
+    Leaves in `meta` the seconds that each session took.
     """
-    taken = {}
-    started = time.monotonic()
-    left = sum(session.seconds() for sessions in plan for session in sessions)
-    estimated = left
+    taken = meta["session_seconds"] = {}
     for repetition, sessions in enumerate(plan, 1):
         for number, session in enumerate(sessions, 1):
+            if repetition > 1 and clock.too_late(session):
+                meta["notes"].append(f"the time allowed was over in repetition {repetition} of "
+                                     f"{len(plan)}, after {number - 1} of {len(sessions)} guests")
+                return
             seconds = measure(run, session)
             taken.setdefault(session.name, []).append(round(seconds, 1))
-            left -= session.seconds()
-            pace = (time.monotonic() - started) / max(estimated - left, 1)
-            progress.say(f"repetition {repetition} of {len(plan)}, {number} of {len(sessions)} "
-                         f"guests done; about {_minutes(left * pace)} left")
-    return taken
+            clock.done(session)
+            run.tell(f"repetition {repetition} of {len(plan)}, {number} of {len(sessions)} guests "
+                     f"done; about {clock.left_text()} left")
 
 
 def _run(benchmark, options, progress):
@@ -117,7 +149,7 @@ def _run(benchmark, options, progress):
     plan = _plan(benchmark.sessions(accelerator, base_mib, flush_stock), options)
     if not plan or not plan[0]:
         raise HarnessError(f"no case matches {options.cases.pattern!r}: --list shows them")
-    progress.say("\n".join(_list_plan(plan)))
+    progress.say("\n".join(_list_plan(plan, options.list)))
     if options.list:
         return None
     progress.say(f"accelerator: {accelerator.name}, since {accelerator.reason}")
@@ -126,8 +158,8 @@ def _run(benchmark, options, progress):
     results.meta["cases"] = options.cases.pattern
     started = time.monotonic()
     try:
-        results.meta["session_seconds"] = _measure_plan(
-            Run(accelerator, flush_stock, results.add, progress.show, progress.say), plan, progress)
+        _measure_plan(Run(accelerator, flush_stock, results.add, progress.show, progress.say), plan,
+                      _Clock(plan, options.minutes), results.meta)
     except KeyboardInterrupt:
         progress.say("interrupted; the guests are gone, what was measured is kept")
         results.meta["interrupted"] = True

@@ -58,7 +58,7 @@ def notes(accelerator, flush_stock):
         "TCP into fresh memory, in the same repetition",
         f"in every guest a process writes and verifies patterns in {session.VERIFY_MIB} MiB, at "
         f"most {session.VERIFY_RATE_MIB_S} MiB a second, and at full speed at the end",
-        f"cache and gcc: {cases.LONG_REPETITIONS} repetitions at most, the curve "
+        f"ballooned, cache and gcc: {cases.LONG_REPETITIONS} repetitions at most, the curve "
         f"{cases.CURVE_REPETITIONS}",
         f"under TCG the flush of our plugin (tcg-flush) is {flush}",
     ]

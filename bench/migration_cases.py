@@ -89,7 +89,8 @@ def _chains(sizes, config):
         steps = [
             _step("idle", subject, sizes, _nothing, IDLE_MIB, 6),
             _step("used", subject, sizes, _use, sizes.used + OWN_MIB, 20),
-            _step("ballooned", subject, sizes, _balloon, sizes.used + OWN_MIB, 26),
+            _step("ballooned", subject, sizes, _balloon, sizes.used + OWN_MIB, 26,
+                  at_most=LONG_REPETITIONS),
             _step("cache", subject, sizes, _fill_cache, sizes.used + OWN_MIB, 45,
                   at_most=LONG_REPETITIONS),
         ]

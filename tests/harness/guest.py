@@ -48,6 +48,7 @@ class Guest:
         self.accelerator = accelerator or accel.choose()
         self.machine = None
         self._machines = []
+        self._virtio_name = None
 
     def __enter__(self):
         try:
@@ -214,10 +215,12 @@ class Guest:
         return lines[0] if lines else None
 
     def virtio_name(self):
-        """Name of the balloon on the guest's virtio bus."""
-        lines, _ = self.command("sh for d in /sys/bus/virtio/devices/*; do "
-                                "[ $(cat $d/device) = 0x0005 ] && basename $d; done; true")
-        return lines[0] if lines else None
+        """Name of the balloon on the guest's virtio bus; it stays the same, so it is asked once."""
+        if self._virtio_name is None:
+            lines, _ = self.command("sh for d in /sys/bus/virtio/devices/*; do "
+                                    "[ $(cat $d/device) = 0x0005 ] && basename $d; done; true")
+            self._virtio_name = lines[0] if lines else None
+        return self._virtio_name
 
     def virtio_features(self):
         """The features that driver and device agreed on, a 0 or 1 for each bit."""
