@@ -127,28 +127,32 @@ def _fragmented_sessions(sizes, config):
     case = case_name(sizes.big, sizes.big_given, "fragmented")
     fresh = sizes.curve_given(sizes.big)
 
-    def steps(subject, curve=True):
-        made = [_resize("fragmented/main", subject, case, sizes.big_given, 45, prepare=_fragment,
-                        at_most=1 << 30 if curve else FORCED_REPETITIONS)]
-        if not curve:
-            return made
-        size_point = _resize("curve/size", subject, case_name(sizes.big, fresh, "populated"), fresh,
-                             14, at_most=CURVE_REPETITIONS)
-        points = [_resize("curve/fragmentation", subject,
-                          case_name(sizes.big, sizes.big_curve_given, f"files kept: {share(keep)}"),
-                          sizes.big_curve_given, 6, prepare=lambda bench, _, keep=keep: _thin(
-                              bench, keep), at_most=CURVE_REPETITIONS)
-                  for keep in KEEP_CURVE]
-        return [size_point] + made + points
+    def main(subject, at_most=1 << 30):
+        return _resize("fragmented/main", subject, case, sizes.big_given, 45, prepare=_fragment,
+                       at_most=at_most)
+
+    def size_point(subject):
+        return _resize("curve/size", subject, case_name(sizes.big, fresh, "populated"), fresh,
+                       14, at_most=CURVE_REPETITIONS)
+
+    def points(subject):
+        return [_resize("curve/fragmentation", subject,
+                        case_name(sizes.big, sizes.big_curve_given, f"files kept: {share(keep)}"),
+                        sizes.big_curve_given, 6, prepare=lambda bench, _, keep=keep: _thin(
+                            bench, keep), at_most=CURVE_REPETITIONS)
+                for keep in KEEP_CURVE]
 
     forced = [_resize(f"fragmented/{params}", OURS, case, sizes.big_given, 12, params,
                       prepare=_fragment_again, at_most=FORCED_REPETITIONS)
               for params in ("transport=sg", "transport=bitmap", "page_source=alloc",
                              "page_source=conservative")]
+    # The curve deletes the files that the others need.
+    stock = [size_point(STOCK), main(STOCK)] + points(STOCK)
+    ours = [size_point(OURS), main(OURS)] + forced + points(OURS)
     on_stock = config(OURS_ON_STOCK, sizes.big, reporting=True)
-    return [Session("stock-big", config(STOCK, sizes.big), steps(STOCK)),
-            Session("ours-big", config(OURS, sizes.big), steps(OURS) + forced),
-            Session("ours-on-stock-big", on_stock, steps(OURS_ON_STOCK, curve=False))]
+    return [Session("stock-big", config(STOCK, sizes.big), stock),
+            Session("ours-big", config(OURS, sizes.big), ours),
+            Session("ours-on-stock-big", on_stock, [main(OURS_ON_STOCK, FORCED_REPETITIONS)])]
 
 
 def _curve_sessions(sizes, config):
@@ -272,6 +276,7 @@ def _touch_again(key, subject, case, given_mib):
 def _never_ballooned(key, case, given_mib):
     """The same in a guest whose balloon was never inflated: what touch-again is compared with."""
     def work(bench, record):
+        bench.use_driver(OURS.driver)
         record("touch_again_s", _touch_seconds(bench, given_mib))
         record("huge_after_bytes", costs.qemu_memory(bench.guest)[1])
 
