@@ -44,8 +44,8 @@ def notes(accelerator, flush_stock):
         "filled and freed just before; populated: a process used as much as is inflated, and exited",
         f"fragmented: a tmpfs of files of 1 to 32 pages fills the guest, of which one in "
         f"{cases.KEEP_ONE_IN} is kept; free memory in pieces: the part of it in blocks of less "
-        f"than 2 MiB; the curve of fragmentation: memory that the host has not populated, except "
-        f"for its first point",
+        f"than 2 MiB; the curve of fragmentation: files are deleted step by step, and the host "
+        f"has populated only what they used since the step before",
         "a row with a driver's parameter after its name is our driver forced to it, in a guest that "
         "had other drivers loaded before; the row without is what it chooses by itself",
         "free page reporting is off, except for our driver on the stock device, where it offers "
@@ -63,7 +63,7 @@ def notes(accelerator, flush_stock):
         f"in every guest a process writes and verifies patterns in {session.VERIFY_MIB} MiB, at "
         f"most {session.VERIFY_RATE_MIB_S} MiB a second, and at full speed at the end",
         f"forced transports and page sources: {cases.FORCED_REPETITIONS} repetitions at most, "
-        f"curves {cases.CURVE_REPETITIONS}",
+        f"curves {cases.CURVE_REPETITIONS}; guests that the machine has no memory for are left out",
         f"under TCG the flush of our plugin (tcg-flush) is {flush}",
     ]
 
@@ -159,11 +159,12 @@ def write(results, folder):
     shares = [cases.case_name(sizes.big, sizes.big_curve_given, f"files kept: {cases.share(keep)}")
               for keep in cases.KEEP_CURVE]
     lines = [("time to inflate half of a guest, populated", "guest, GiB", "seconds", "inflate_s",
-              _size_points(sizes), True),
+              _size_points(sizes), (True, True)),
              ("time to deflate it", "guest, GiB", "seconds", "deflate_s", _size_points(sizes),
-              True),
+              (True, True)),
              ("time to inflate three quarters", "part of free memory in blocks below 2 MiB",
-              "seconds", "inflate_s", [("scattered_share", case) for case in shares], False)]
+              "seconds", "inflate_s", [("scattered_share", case) for case in shares],
+              (False, True))]
     pictures = [sheets.bars(results, panels, folder / "cases"),
                 sheets.curves(results, lines, folder / "curves")]
     return sheets.write_page(results, "fastballoon: inflate and deflate", pictures, COLUMNS, folder)

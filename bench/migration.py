@@ -59,7 +59,7 @@ def notes(accelerator, flush_stock):
         f"in every guest a process writes and verifies patterns in {session.VERIFY_MIB} MiB, at "
         f"most {session.VERIFY_RATE_MIB_S} MiB a second, and at full speed at the end",
         f"ballooned, cache and gcc: {cases.LONG_REPETITIONS} repetitions at most, the curve "
-        f"{cases.CURVE_REPETITIONS}",
+        f"{cases.CURVE_REPETITIONS}; it leaves out guests that the machine has no memory for",
         f"under TCG the flush of our plugin (tcg-flush) is {flush}",
     ]
 
@@ -141,8 +141,8 @@ def write(results, folder):
     times = [(case, "migration_s", case) for case in names]
     sent = [(case, "sent_bytes", f"bytes sent: {case}") for case in names]
     lines = [("time to migrate, 3/8 used and freed", "guest, GiB", "seconds", "migration_s",
-              points, True),
-             ("bytes sent", "guest, GiB", "bytes", "sent_bytes", points, True)]
+              points, (True, True)),
+             ("bytes sent", "guest, GiB", "bytes", "sent_bytes", points, (True, True))]
     pictures = [sheets.bars(results, times, folder / "time"),
                 sheets.bars(results, sent, folder / "sent"),
                 sheets.curves(results, lines, folder / "curves")]

@@ -5,9 +5,9 @@
  "results": [{"case", "subject", "metric", "unit", "values", "median"}],
  "ratios": [{"case", "metric", "subject", "baseline", "ratio"}]}
 
-A metric's name says its unit; one that says none is a count. The metric "verdict" is a text: its median is "ok" where every
-value is, else the first that is not. A ratio over 1 means that the subject is better than the
-baseline; for every metric here, less is better.
+A metric's name says its unit; one that says none is a count. The metric "verdict" is a text: its
+median is "ok" where every value is, else the first that is not. A ratio over 1 means that the
+subject is better than the baseline; for every metric that has one, less is better.
 """
 
 import datetime

@@ -111,7 +111,7 @@ def bars(results, panels, path):
 
 
 def curves(results, panels, path):
-    """A panel of lines for each (heading, x title, y title, metric, points, logarithmic).
+    """A panel of lines for each (heading, x title, y title, metric, points, (log x, log y)).
 
     points: [(x, case)], or [(metric of x, case)] where x was measured as well. Returns the SVG,
     None where no panel has two points.
@@ -125,13 +125,12 @@ def curves(results, panels, path):
         for subject, points in lines.items():
             axis.plot(*zip(*sorted(points)), marker="o", color=colour(subject),
                       label=title(subject))
-        if logarithmic:
+        if logarithmic[0]:
             axis.set_xscale("log", base=2)
-            axis.set_yscale("log")
             axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+        if logarithmic[1]:
+            axis.set_yscale("log")
             axis.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-        else:
-            axis.set_ylim(bottom=0)
         axis.set_title(heading, fontsize=9.5, loc="left", fontweight="bold")
         axis.set_xlabel(x_title)
         axis.set_ylabel(y_title)
