@@ -11,6 +11,7 @@ import random
 import pytest
 
 from harness import content
+from harness.config import BALLOON_PATH
 from harness.migration import migrate
 from pairs import MIB, OURS_ON_OURS, OURS_ON_STOCK, pair_config, pair_name, wait_for
 
@@ -20,7 +21,9 @@ KINDS = ("tmpfs", "mapped", "shared", "disk", "pressure")
 DISK_MIB = 48
 # Bandwidth in MiB/s and downtime in ms; the guest writes more than most of them carry.
 PACES = ((200, 300), (120, 1000), (102400, 2000), (300, 200), (100, 1500))
-COMPARED_ONE_IN = 3
+# Of so many migrations one compares the memory, and another one holds what it hints: the content
+# of held pages is nobody's, so the two do not go together.
+ONE_IN = 3
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +53,19 @@ def worker(own_guest, disk_file):
     return boot
 
 
+def set_hints(guest, mode):
+    """How our device asks for hints, of all orders."""
+    for name, value in (("fastballoon-hints", mode), ("fastballoon-hint-min-order", 0)):
+        guest.qmp("qom-set", path=BALLOON_PATH, property=name, value=value)
+
+
 def options(guest, memory_map, number):
     """Options of migration `number`; where there is a memory map, some compare the memory."""
     bandwidth, downtime_ms = PACES[number % len(PACES)]
 
     def prepare():
+        if guest.config.device == "ours":
+            set_hints(guest, "held" if number % ONE_IN == 1 else "on")
         guest.qmp("migrate-set-parameters", max_bandwidth=bandwidth * MIB,
                   downtime_limit=downtime_ms, cpu_throttle_initial=40, cpu_throttle_increment=20)
 
@@ -62,7 +73,7 @@ def options(guest, memory_map, number):
         result = content.compare(memory_map, guest, source, destination)
         assert not result.different, result.text
 
-    compares = memory_map and number % COMPARED_ONE_IN == 0
+    compares = memory_map and number % ONE_IN == 0
     return {"prepare": prepare, "capabilities": ("auto-converge",),
             "stopped": check if compares else None}
 
