@@ -30,12 +30,19 @@ $(FB_INITRAMFS): tests/harness/initramfs.py $(FB_INIT) $(FB_INITRAMFS_MODULES)
 -include $(FB_INIT_OBJS:.o=.d)
 # The binding with hints that are honoured too late: the tests have to notice.
 FB_LATE_SO := $(B)/tests/guest/faults/late_hints.so
+FB_LATE_NAMES := hinting hint_worker
+FB_LATE_OBJS := $(FB_LATE_NAMES:%=$(B)/tests/guest/faults/%.o)
 
-$(FB_LATE_SO): tests/guest/faults/late_hints.c qemu/hint_worker.h $(FB_QEMU_SO)
+$(FB_LATE_OBJS): $(B)/tests/guest/faults/%.o: qemu/%.c $(FB_QEMU_SO)
 	@mkdir -p $(@D)
+	$(CC) $(FB_QEMU_CFLAGS) -Dqemu_guest_free_page_hint=fb_late_hint \
+		-Dprecopy_add_notifier=fb_late_add_notifier -c -o $@ $<
+
+$(FB_LATE_SO): tests/guest/faults/late_hints.c $(FB_LATE_OBJS)
 	$(CC) $(FB_QEMU_CFLAGS) -c -o $(@:.so=.o) $<
-	$(CC) -shared -Wl,-z,relro,-z,now -o $@ $(@:.so=.o) \
-		$(filter-out %/hint_worker.o,$(FB_QEMU_OBJS)) $(B)/device/libfastballoon-device.a
+	$(CC) -shared -Wl,-z,relro,-z,now -o $@ $(@:.so=.o) $(FB_LATE_OBJS) \
+		$(filter-out $(FB_LATE_NAMES:%=$(B)/qemu/%.o),$(FB_QEMU_OBJS)) \
+		$(B)/device/libfastballoon-device.a
 
 TESTBINS += $(FB_INITRAMFS) $(FB_LATE_SO)
 
