@@ -110,15 +110,13 @@ static void fb_caches_compact(struct work_struct *work)
 /**
  * fb_caches_ask() - begin with a request. Control worker only.
  * @fb: the balloon.
- * @type: VIRTIO_FASTBALLOON_REQ_DROP_CACHES or _COMPACT.
- * @id: its id.
- * @caches: which to drop, VIRTIO_FASTBALLOON_CACHE_*.
+ * @request: a valid one of type VIRTIO_FASTBALLOON_REQ_DROP_CACHES or _COMPACT.
  *
  * Return: FB_REPLY_LATER, or STATUS_BUSY while another is in work, or was a moment ago.
  */
-int fb_caches_ask(struct fb_balloon *fb, u16 type, u32 id, u32 caches)
+int fb_caches_ask(struct fb_balloon *fb, const struct fb_request *request)
 {
-	bool drop = type == VIRTIO_FASTBALLOON_REQ_DROP_CACHES;
+	bool drop = request->type == VIRTIO_FASTBALLOON_REQ_DROP_CACHES;
 	struct fb_chore *chore = drop ? &fb->caches.drop : &fb->caches.compact;
 
 	BUILD_BUG_ON(VIRTIO_FASTBALLOON_CACHE_PAGES != 1 || VIRTIO_FASTBALLOON_CACHE_SLAB != 2);
@@ -128,8 +126,8 @@ int fb_caches_ask(struct fb_balloon *fb, u16 type, u32 id, u32 caches)
 	    time_before(jiffies, chore->ended + msecs_to_jiffies(FB_CACHES_REST_MS)))
 		return VIRTIO_FASTBALLOON_STATUS_BUSY;
 	chore->busy = true;
-	chore->id = id;
-	chore->caches = caches;
+	chore->id = request->id;
+	chore->caches = request->arg[0];
 	fb_queue_work(fb, fb->wq, &chore->work);
 	return FB_REPLY_LATER;
 }

@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 struct fb_balloon;
+struct fb_request;
 
 /**
  * struct fb_chore - one of the two; the control worker's while @work is not queued or running.
@@ -38,6 +39,6 @@ struct fb_caches {
 
 void fb_caches_init(struct fb_balloon *fb);
 void fb_caches_quiesce(struct fb_balloon *fb);
-int fb_caches_ask(struct fb_balloon *fb, u16 type, u32 id, u32 caches);
+int fb_caches_ask(struct fb_balloon *fb, const struct fb_request *request);
 
 #endif

@@ -3,12 +3,8 @@
  * ctrl.c - the control queues: the host's requests, our replies and progress.
  *
  * Theory of operation. A request takes a slot, which it keeps until the device has read the
- * reply:
- *
- *   FREE  --a request came-->  OPEN  --fb_ctrl_reply()-->  READY  --sent-->  SENT  --back-->  FREE
- *
- * Where no slot is free, requests stay in the ring. So a host that asks without end, or does not
- * read the replies, costs FB_CTRL_SLOTS slots and one run of the worker for FB_CTRL_BURST
+ * reply (request.c). Where no slot is free, requests stay in the ring. So a host that asks
+ * without end, or does not read the replies, costs FB_SLOTS slots and one run of the worker for FB_CTRL_BURST
  * requests. The buffer of a request goes back to the ring before anything is done about it.
  *
  * The worker waits for nobody: what takes long is done by the workers of others, who reply when
@@ -25,9 +21,6 @@
 /* A device that was migrated may have lost a kick: it gets a few more. */
 #define FB_CTRL_REMIND_MS 1000
 #define FB_CTRL_REMINDERS 5
-
-/* Minimum orders from here on make no sense: a page number has 52 bits. */
-#define FB_CTRL_MAX_ORDER 51
 
 /** fb_ctrl_callback() - a control queue has news. Interrupt context. */
 void fb_ctrl_callback(struct virtqueue *vq)
@@ -52,71 +45,29 @@ void fb_ctrl_wake(struct fb_balloon *fb, unsigned int delay_ms)
 void fb_ctrl_reply(struct fb_balloon *fb, u32 id, u16 status, u64 figure_bytes)
 {
 	struct fb_ctrl *ctrl = &fb->ctrl;
-	unsigned int i;
 
 	spin_lock(&ctrl->lock);
-	for (i = 0; i < FB_CTRL_SLOTS; i++) {
-		struct fb_slot *slot = &ctrl->slots[i];
-
-		if (slot->state != FB_SLOT_OPEN || slot->id != id)
-			continue;
-		slot->wire.type = cpu_to_le16(VIRTIO_FASTBALLOON_MSG_REPLY);
-		slot->wire.status = cpu_to_le16(status);
-		slot->wire.id = cpu_to_le32(id);
-		slot->wire.figure = cpu_to_le64(figure_bytes);
-		slot->state = FB_SLOT_READY;
-		break;
-	}
+	fb_slots_reply(&ctrl->slots, id, status, figure_bytes);
 	spin_unlock(&ctrl->lock);
 	fb_ctrl_wake(fb, 0);
 }
 
-/* Find a slot in a state and give it another one. */
 static struct fb_slot *fb_ctrl_turn_slot(struct fb_ctrl *ctrl, enum fb_slot_state from,
 					 enum fb_slot_state to)
 {
-	struct fb_slot *found = NULL;
-	unsigned int i;
+	struct fb_slot *slot;
 
 	spin_lock(&ctrl->lock);
-	for (i = 0; i < FB_CTRL_SLOTS && !found; i++)
-		if (ctrl->slots[i].state == from)
-			found = &ctrl->slots[i];
-	if (found)
-		found->state = to;
+	slot = fb_slots_turn(&ctrl->slots, from, to);
 	spin_unlock(&ctrl->lock);
-	return found;
+	return slot;
 }
 
-static void fb_ctrl_set_slot(struct fb_ctrl *ctrl, struct fb_slot *slot, enum fb_slot_state state)
+static void fb_ctrl_clear_slot(struct fb_ctrl *ctrl, struct fb_slot *slot)
 {
 	spin_lock(&ctrl->lock);
-	slot->state = state;
-	if (state == FB_SLOT_FREE)
-		slot->id = 0;
+	fb_slot_clear(slot);
 	spin_unlock(&ctrl->lock);
-}
-
-/* Whether flags and arguments are such as the type has; unknown types have any. */
-static bool fb_ctrl_valid(u16 type, u16 flags, const u32 arg[2])
-{
-	const u32 caches = VIRTIO_FASTBALLOON_CACHE_PAGES | VIRTIO_FASTBALLOON_CACHE_SLAB;
-
-	switch (type) {
-	case VIRTIO_FASTBALLOON_REQ_HINT_START:
-		return !(flags & ~VIRTIO_FASTBALLOON_HINT_HELD) && arg[1] <= FB_CTRL_MAX_ORDER;
-	case VIRTIO_FASTBALLOON_REQ_HINT_STOP:
-	case VIRTIO_FASTBALLOON_REQ_HINT_DONE:
-		return !flags && !arg[1];
-	case VIRTIO_FASTBALLOON_REQ_DROP_CACHES:
-		return !flags && arg[0] && !(arg[0] & ~caches) && !arg[1];
-	case VIRTIO_FASTBALLOON_REQ_COMPACT:
-		return !flags && !arg[0] && !arg[1];
-	case VIRTIO_FASTBALLOON_REQ_INFLATE:
-		return !(flags & ~VIRTIO_FASTBALLOON_INFLATE_BEST_EFFORT);
-	default:
-		return true;
-	}
 }
 
 static bool fb_ctrl_allowed(u16 type)
@@ -132,34 +83,35 @@ static bool fb_ctrl_allowed(u16 type)
 	}
 }
 
-static int fb_ctrl_inflate(struct fb_balloon *fb, u16 flags, u32 id, const u32 arg[2])
+static int fb_ctrl_inflate(struct fb_balloon *fb, const struct fb_request *request)
 {
+	bool best_effort = request->flags & VIRTIO_FASTBALLOON_INFLATE_BEST_EFFORT;
 	u32 num_pages;
 
 	virtio_cread_le(fb->vdev, struct virtio_balloon_config, num_pages, &num_pages);
-	if (num_pages != arg[0])
+	if (num_pages != request->arg[0])
 		return VIRTIO_FASTBALLOON_STATUS_CANCELED;
-	fb_goal_ask(fb, id, num_pages, arg[1], flags & VIRTIO_FASTBALLOON_INFLATE_BEST_EFFORT);
+	fb_goal_ask(fb, request->id, num_pages, request->arg[1], best_effort);
 	return FB_REPLY_LATER;
 }
 
 /* Begin to do what is asked; returns a status, or FB_REPLY_LATER. */
-static int fb_ctrl_dispatch(struct fb_balloon *fb, u16 type, u16 flags, u32 id, const u32 arg[2])
+static int fb_ctrl_dispatch(struct fb_balloon *fb, const struct fb_request *request)
 {
-	if (!fb_ctrl_valid(type, flags, arg))
+	if (!fb_request_valid(request))
 		return VIRTIO_FASTBALLOON_STATUS_INVALID;
-	if (!fb_ctrl_allowed(type))
+	if (!fb_ctrl_allowed(request->type))
 		return VIRTIO_FASTBALLOON_STATUS_DENIED;
-	switch (type) {
+	switch (request->type) {
 	case VIRTIO_FASTBALLOON_REQ_HINT_START:
 	case VIRTIO_FASTBALLOON_REQ_HINT_STOP:
 	case VIRTIO_FASTBALLOON_REQ_HINT_DONE:
-		return fb_ctrl_hint(fb, type, id, arg[0], arg[1]);
+		return fb_ctrl_hint(fb, request);
 	case VIRTIO_FASTBALLOON_REQ_DROP_CACHES:
 	case VIRTIO_FASTBALLOON_REQ_COMPACT:
-		return fb_caches_ask(fb, type, id, arg[0]);
+		return fb_caches_ask(fb, request);
 	case VIRTIO_FASTBALLOON_REQ_INFLATE:
-		return fb_ctrl_inflate(fb, flags, id, arg);
+		return fb_ctrl_inflate(fb, request);
 	default:
 		return VIRTIO_FASTBALLOON_STATUS_NOT_SUPPORTED;
 	}
@@ -184,29 +136,27 @@ static void fb_ctrl_offer_room(struct fb_balloon *fb, void *room)
 /* One request, in a buffer with @len bytes from the device; @slot is OPEN for it. */
 static void fb_ctrl_take(struct fb_balloon *fb, struct fb_slot *slot, void *room, unsigned int len)
 {
-	struct virtio_fastballoon_request wire;
-	u32 arg[2];
+	struct fb_request request;
+	const char *wrong = fb_request_read(&request, room, len);
 	int status;
 
-	memcpy(&wire, room, sizeof(wire));
 	fb_ctrl_offer_room(fb, room);
-	if (len < sizeof(wire) || !wire.id) {
-		fb_ctrl_refuse(fb, len < sizeof(wire) ? "it is too short" : "its id is 0");
-		fb_ctrl_set_slot(&fb->ctrl, slot, FB_SLOT_FREE);
+	if (wrong) {
+		fb_ctrl_refuse(fb, wrong);
+		fb_ctrl_clear_slot(&fb->ctrl, slot);
 		return;
 	}
 	fb_count(&fb->counters, FB_C_ctrl_requests, 1);
-	slot->id = le32_to_cpu(wire.id);
-	arg[0] = le32_to_cpu(wire.arg[0]);
-	arg[1] = le32_to_cpu(wire.arg[1]);
-	status = fb_ctrl_dispatch(fb, le16_to_cpu(wire.type), le16_to_cpu(wire.flags), slot->id,
-				  arg);
+	spin_lock(&fb->ctrl.lock);
+	slot->id = request.id;
+	spin_unlock(&fb->ctrl.lock);
+	status = fb_ctrl_dispatch(fb, &request);
 	if (status == VIRTIO_FASTBALLOON_STATUS_INVALID)
 		fb_ctrl_refuse(fb, "flags or arguments out of range");
 	if (status == VIRTIO_FASTBALLOON_STATUS_DENIED)
 		fb_ctrl_refuse(fb, "ctrl_requests forbids it");
 	if (status != FB_REPLY_LATER)
-		fb_ctrl_reply(fb, slot->id, status, 0);
+		fb_ctrl_reply(fb, request.id, status, 0);
 }
 
 /* Take requests; returns whether there may be more and room for them. */
@@ -221,7 +171,7 @@ static bool fb_ctrl_receive(struct fb_balloon *fb)
 
 		if (!room) {
 			if (slot)
-				fb_ctrl_set_slot(ctrl, slot, FB_SLOT_FREE);
+				fb_ctrl_clear_slot(ctrl, slot);
 			break;
 		}
 		fb_ctrl_take(fb, slot, room, len);
@@ -257,7 +207,7 @@ static bool fb_ctrl_reap(struct fb_balloon *fb)
 		if (token == &fb->progress)
 			fb_progress_give_back(fb, true);
 		else
-			fb_ctrl_set_slot(ctrl, token, FB_SLOT_FREE);
+			fb_ctrl_clear_slot(ctrl, token);
 	}
 	return any;
 }
@@ -278,7 +228,9 @@ static unsigned int fb_ctrl_send(struct fb_balloon *fb)
 	}
 	while ((slot = fb_ctrl_turn_slot(ctrl, FB_SLOT_READY, FB_SLOT_SENT))) {
 		if (!fb_ctrl_add(ctrl, &slot->wire, sizeof(slot->wire), slot)) {
-			fb_ctrl_set_slot(ctrl, slot, FB_SLOT_READY);
+			spin_lock(&ctrl->lock);
+			slot->state = FB_SLOT_READY;
+			spin_unlock(&ctrl->lock);
 			break;
 		}
 		fb_count(&fb->counters, FB_C_ctrl_replies, 1);
@@ -363,7 +315,7 @@ void fb_ctrl_stop(struct fb_balloon *fb)
 		return;
 	fb_ctrl_detach(ctrl->requests);
 	fb_ctrl_detach(ctrl->messages);
-	memset(ctrl->slots, 0, sizeof(ctrl->slots));
+	memset(&ctrl->slots, 0, sizeof(ctrl->slots));
 	ctrl->hint_open = false;
 	ctrl->in_flight = 0;
 	ctrl->requests = NULL;

@@ -11,40 +11,18 @@
 
 #include <linux/virtio_fastballoon.h>
 
+#include "request.h"
+
 struct fb_balloon;
 
 /* Buffers on the requestq. */
 #define FB_CTRL_ROOMS 8
-/* Requests in work and replies on their way, together. */
-#define FB_CTRL_SLOTS 16
-
-/**
- * enum fb_slot_state - what becomes of a request.
- * @FB_SLOT_FREE: nothing; the slot can take one.
- * @FB_SLOT_OPEN: it is in work.
- * @FB_SLOT_READY: its reply is to be sent.
- * @FB_SLOT_SENT: the device has the reply.
- */
-enum fb_slot_state { FB_SLOT_FREE, FB_SLOT_OPEN, FB_SLOT_READY, FB_SLOT_SENT };
-
-/**
- * struct fb_slot - a request until its reply has come back.
- * @state: what has become of it; under struct fb_ctrl.lock.
- * @id: the host's, 0 in a free slot; two open ones may have the same, each gets a reply.
- * @wire: the reply as the device reads it.
- */
-struct fb_slot {
-	enum fb_slot_state state;
-	u32 id;
-	struct virtio_fastballoon_reply wire;
-};
-
 /**
  * struct fb_ctrl - see above; the control worker's, if nothing else is said.
  * @requests: the requestq, or NULL where the device has no control queues.
  * @messages: the messageq.
  * @work: the control worker, the only user of both.
- * @lock: protects the states of @slots, and @hint_open to @hint_base_pages.
+ * @lock: protects @slots, and @hint_open to @hint_base_pages.
  * @slots: requests without a reply that has come back.
  * @hint_open: the last HINT_* request is without a reply.
  * @hint_id: its id.
@@ -59,7 +37,7 @@ struct fb_ctrl {
 	struct virtqueue *messages;
 	struct delayed_work work;
 	spinlock_t lock;
-	struct fb_slot slots[FB_CTRL_SLOTS];
+	struct fb_slots slots;
 	bool hint_open;
 	u32 hint_id;
 	u32 hint_cmd_id;
@@ -81,7 +59,7 @@ void fb_ctrl_wake(struct fb_balloon *fb, unsigned int delay_ms);
 void fb_ctrl_reply(struct fb_balloon *fb, u32 id, u16 status, u64 figure_bytes);
 
 /* Requests about hints: ctrl_hint.c. */
-int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id, unsigned int min_order);
+int fb_ctrl_hint(struct fb_balloon *fb, const struct fb_request *request);
 void fb_ctrl_hint_ended(struct fb_balloon *fb, u32 cmd_id, u16 status, unsigned long pages);
 
 #endif

@@ -40,33 +40,30 @@ static u64 fb_ctrl_hinted_pages(struct fb_balloon *fb)
 /**
  * fb_ctrl_hint() - begin with a request. Control worker only.
  * @fb: the balloon.
- * @type: VIRTIO_FASTBALLOON_REQ_HINT_*.
- * @id: its id.
- * @cmd_id: the command id in it.
- * @min_order: the minimum order of hints in it.
+ * @request: a valid one of type VIRTIO_FASTBALLOON_REQ_HINT_*.
  *
  * Return: a status, or FB_REPLY_LATER.
  */
-int fb_ctrl_hint(struct fb_balloon *fb, u16 type, u32 id, u32 cmd_id, unsigned int min_order)
+int fb_ctrl_hint(struct fb_balloon *fb, const struct fb_request *request)
 {
 	struct fb_ctrl *ctrl = &fb->ctrl;
-	u32 old_id, config_id;
+	u32 cmd_id = request->arg[0], old_id, config_id;
 
 	if (!fb_queue_exists(&fb->hint.queue))
 		return VIRTIO_FASTBALLOON_STATUS_NOT_SUPPORTED;
 	if (fb_ctrl_hint_close(ctrl, 0, true, &old_id))
 		fb_ctrl_reply(fb, old_id, VIRTIO_FASTBALLOON_STATUS_CANCELED,
 			      (fb_ctrl_hinted_pages(fb) - ctrl->hint_base_pages) << PAGE_SHIFT);
-	switch (type) {
+	switch (request->type) {
 	case VIRTIO_FASTBALLOON_REQ_HINT_START:
 		config_id = fb_hint_read_id(fb);
 		if (config_id != cmd_id || cmd_id == READ_ONCE(fb->hint.answered_id))
 			return VIRTIO_FASTBALLOON_STATUS_CANCELED;
-		fb_ctrl_hint_open(ctrl, cmd_id, id, fb_ctrl_hinted_pages(fb));
-		fb_hint_ask(fb, cmd_id, min_order);
+		fb_ctrl_hint_open(ctrl, cmd_id, request->id, fb_ctrl_hinted_pages(fb));
+		fb_hint_ask(fb, cmd_id, request->arg[1]);
 		return FB_REPLY_LATER;
 	case VIRTIO_FASTBALLOON_REQ_HINT_DONE:
-		fb_ctrl_hint_open(ctrl, VIRTIO_BALLOON_CMD_ID_DONE, id, 0);
+		fb_ctrl_hint_open(ctrl, VIRTIO_BALLOON_CMD_ID_DONE, request->id, 0);
 		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_DONE, 0);
 		return FB_REPLY_LATER;
 	default:

@@ -44,6 +44,7 @@ void fb_goal_ask(struct fb_balloon *fb, u32 id, unsigned long target_pages, u32 
 	WRITE_ONCE(goal->limited, limit_ms);
 	WRITE_ONCE(goal->settled, false);
 	goal->open = true;
+	goal->fresh = true;
 	spin_unlock(&goal->lock);
 	if (overtaken)
 		fb_goal_reply(fb, old_id, VIRTIO_FASTBALLOON_STATUS_CANCELED);
@@ -55,17 +56,21 @@ void fb_goal_ask(struct fb_balloon *fb, u32 id, unsigned long target_pages, u32 
  * @fb: the balloon.
  * @target_pages: the target that the configuration shows. One that is not the request's cancels
  *		  it, and one at which the driver has not settled makes it try again.
+ *
+ * Return: whether there is a request that it has not looked at before.
  */
-void fb_goal_begin(struct fb_balloon *fb, unsigned long target_pages)
+bool fb_goal_begin(struct fb_balloon *fb, unsigned long target_pages)
 {
 	struct fb_goal *goal = &fb->goal;
-	bool cancel;
+	bool cancel, fresh;
 	u32 id;
 
 	spin_lock(&goal->lock);
 	if (goal->settled_pages != target_pages)
 		WRITE_ONCE(goal->settled, false);
 	cancel = goal->open && goal->target_pages != target_pages;
+	fresh = goal->fresh;
+	goal->fresh = false;
 	id = goal->id;
 	if (cancel) {
 		goal->open = false;
@@ -74,6 +79,7 @@ void fb_goal_begin(struct fb_balloon *fb, unsigned long target_pages)
 	spin_unlock(&goal->lock);
 	if (cancel)
 		fb_goal_reply(fb, id, VIRTIO_FASTBALLOON_STATUS_CANCELED);
+	return fresh;
 }
 
 /** fb_goal_settled() - whether the driver does not try to reach the target. */
@@ -140,6 +146,7 @@ bool fb_goal_end(struct fb_balloon *fb, enum fb_outcome outcome, u16 reason)
 	status = fb_goal_status(fb, outcome);
 	if (status >= 0) {
 		goal->open = false;
+		goal->fresh = false;
 		WRITE_ONCE(goal->limited, false);
 		if (status != VIRTIO_FASTBALLOON_STATUS_OK && goal->best_effort) {
 			goal->settled_pages = goal->target_pages;
@@ -164,6 +171,7 @@ void fb_goal_init(struct fb_balloon *fb)
 void fb_goal_start(struct fb_balloon *fb)
 {
 	fb->goal.open = false;
+	fb->goal.fresh = false;
 	fb->goal.limited = false;
 	fb->goal.settled = false;
 }

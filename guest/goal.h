@@ -13,6 +13,7 @@ struct fb_balloon;
  * struct fb_goal - see above.
  * @lock: protects the other fields; the size worker may look at some without it.
  * @open: there is a request without a reply.
+ * @fresh: the size worker has not looked at it.
  * @id: its id.
  * @target_pages: its target.
  * @best_effort: it asks to stop trying where memory would have to become free first.
@@ -24,6 +25,7 @@ struct fb_balloon;
 struct fb_goal {
 	spinlock_t lock;
 	bool open;
+	bool fresh;
 	u32 id;
 	unsigned long target_pages;
 	bool best_effort;
@@ -53,7 +55,7 @@ void fb_goal_init(struct fb_balloon *fb);
 void fb_goal_start(struct fb_balloon *fb);
 void fb_goal_ask(struct fb_balloon *fb, u32 id, unsigned long target_pages, u32 limit_ms,
 		 bool best_effort);
-void fb_goal_begin(struct fb_balloon *fb, unsigned long target_pages);
+bool fb_goal_begin(struct fb_balloon *fb, unsigned long target_pages);
 bool fb_goal_settled(struct fb_balloon *fb);
 bool fb_goal_expired(struct fb_balloon *fb);
 unsigned int fb_goal_clip_ms(struct fb_balloon *fb, unsigned int pause_ms);

@@ -49,17 +49,21 @@ void fb_size_write_actual(struct fb_balloon *fb)
 	mutex_unlock(&size->actual_lock);
 }
 
+/* On the way, or settled: what the last stall was due to, if it counts still. */
+static u16 fb_size_way_reason(struct fb_balloon *fb)
+{
+	if (fb->size.retry_ms || fb_goal_settled(fb))
+		return fb->progress.reason;
+	return VIRTIO_FASTBALLOON_REASON_NONE;
+}
+
 /** fb_size_progress() - tell the host the balloon's size if it has not been told just now. */
 void fb_size_progress(struct fb_balloon *fb)
 {
-	u16 reason = fb->progress.reason;
-
 	if (!time_after(jiffies, fb->size.actual_written + msecs_to_jiffies(FB_PROGRESS_MS)))
 		return;
 	fb_size_write_actual(fb);
-	if (!fb->size.retry_ms)
-		reason = VIRTIO_FASTBALLOON_REASON_NONE;
-	fb_progress_update(fb, reason, false);
+	fb_progress_update(fb, fb_size_way_reason(fb), false);
 }
 
 /** fb_size_cut() - whether the size worker should leave off and look around; for all it calls. */
@@ -90,6 +94,16 @@ static void fb_size_back_off(struct fb_balloon *fb, bool progress)
 	else
 		size->retry_ms = min(2 * size->retry_ms, FB_RETRY_MAX_MS);
 	fb_count(&fb->counters, FB_C_inflate_stalls, 1);
+}
+
+/* Why the balloon is not at its target. An attempt that was cut short has no news of it. */
+static u16 fb_size_reason(struct fb_balloon *fb, int err)
+{
+	if (err)
+		return fb_progress_stall_reason(fb);
+	if (fb_blocks_pages(&fb->blocks) == fb->size.target_pages)
+		return VIRTIO_FASTBALLOON_REASON_NONE;
+	return fb_size_way_reason(fb);
 }
 
 static enum fb_outcome fb_size_outcome(struct fb_balloon *fb, int err, u16 reason)
@@ -128,9 +142,9 @@ static void fb_size_work(struct work_struct *work)
 {
 	struct fb_balloon *fb = container_of(work, struct fb_balloon, size.work.work);
 	unsigned long before_pages = fb_blocks_pages(&fb->blocks), free_pages;
-	u16 reason = VIRTIO_FASTBALLOON_REASON_NONE;
 	enum fb_outcome outcome;
 	bool settled, progress;
+	u16 reason;
 	int err;
 
 	if (fb_stopping(fb))
@@ -138,16 +152,16 @@ static void fb_size_work(struct work_struct *work)
 	fb_yield_run(fb);
 	fb_count(&fb->counters, FB_C_size_runs, 1);
 	fb->size.config_seq = atomic_read(&fb->config_seq);
-	fb_goal_begin(fb, fb_size_target(fb));
+	if (fb_goal_begin(fb, fb_size_target(fb)))
+		fb->size.retry_ms = 0;
 	err = fb_size_step(fb, fb->size.target_pages);
 	free_pages = global_zone_page_state(NR_FREE_PAGES);
-	if (fb_goal_settled(fb))
-		reason = fb->progress.reason;
-	if (err)
-		reason = fb_progress_stall_reason(fb);
+	reason = fb_size_reason(fb, err);
 	progress = fb_blocks_pages(&fb->blocks) != before_pages;
 	if (err == -EAGAIN)
 		fb_size_back_off(fb, progress);
+	else if (!reason)
+		fb->size.retry_ms = 0;
 	fb_size_write_actual(fb);
 	outcome = fb_size_outcome(fb, err, reason);
 	settled = fb_goal_end(fb, outcome, reason);
