@@ -2,6 +2,7 @@
 """Memory backends: what is given back, in which pieces, and what the host then has."""
 
 import os
+import resource
 
 import pytest
 
@@ -225,6 +226,9 @@ def test_numa_nodes_with_backends_of_their_own(start):
 
 def test_locked_memory_is_not_reported_as_given_back(start):
     """The host refuses each discard: all of it is counted, and the log does not grow with it."""
+    limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
+    if os.geteuid() and limit != resource.RLIM_INFINITY:
+        pytest.skip("no right to lock memory")
     balloon = started(start, ["-overcommit", "mem-lock=on"])
     balloon.fill(DATA, MIB)
     for page in range(0, 256, 2):
