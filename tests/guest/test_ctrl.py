@@ -2,7 +2,8 @@
 """Control queues in a real guest: requests and their replies, progress, waking up.
 
 A guest that an inflate has squeezed dry may kill a process when one forks, so nothing is run in
-it that does: the driver's counters are read by process 1 itself.
+it that does: the driver's counters are read by process 1 itself, and no verifier runs, which
+frees memory and allocates it again.
 """
 
 import time
@@ -262,7 +263,6 @@ def test_migration_while_asked(own_guest):
     guest = own_guest(pair_config(OURS_ON_OURS), "asked", copies=2)
     control = Control(guest)
     total = guest.meminfo_kib("MemTotal")
-    guest.start_verifier(64)
 
     def ask():
         control.ask("drop-caches")
@@ -282,4 +282,3 @@ def test_migration_while_asked(own_guest):
         migrate(guest)
         assert control.progress()["settled"]
     assert guest.meminfo_kib("MemTotal") == total
-    assert guest.wait_verifier_passes(1).text == "ok"
