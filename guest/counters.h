@@ -18,7 +18,7 @@
 	x(size_runs) x(freed_wakes)                                                                \
 	x(ctrl_requests) x(ctrl_refused) x(ctrl_replies) x(ctrl_progresses)                        \
 	x(stats_requests) x(oom_events)                                                            \
-	x(hint_rounds) x(hint_rounds_cut) x(hint_blocks_held) x(hint_held_pages_max)               \
+	x(hint_skipped_pages) x(hint_rounds) x(hint_rounds_cut) x(hint_blocks_held) x(hint_held_pages_max)               \
 	x(hint_walk_us_last) x(hint_round_us_last) x(hint_shrunk_pages) x(inflate_us_last)         \
 	x(inflate_take_us_last) x(inflate_send_us_last) x(inflate_mark_us_last)                    \
 	x(inflate_wait_us_last) x(deflate_us_last)

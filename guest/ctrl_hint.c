@@ -60,14 +60,15 @@ int fb_ctrl_hint(struct fb_balloon *fb, const struct fb_request *request)
 		if (config_id != cmd_id || cmd_id == READ_ONCE(fb->hint.answered_id))
 			return VIRTIO_FASTBALLOON_STATUS_CANCELED;
 		fb_ctrl_hint_open(ctrl, cmd_id, request->id, fb_ctrl_hinted_pages(fb));
-		fb_hint_ask(fb, cmd_id, request->arg[1]);
+		fb_hint_ask(fb, cmd_id, request->arg[1],
+			    request->flags & VIRTIO_FASTBALLOON_HINT_HELD);
 		return FB_REPLY_LATER;
 	case VIRTIO_FASTBALLOON_REQ_HINT_DONE:
 		fb_ctrl_hint_open(ctrl, VIRTIO_BALLOON_CMD_ID_DONE, request->id, 0);
-		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_DONE, 0);
+		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_DONE, 0, false);
 		return FB_REPLY_LATER;
 	default:
-		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_STOP, 0);
+		fb_hint_ask(fb, VIRTIO_BALLOON_CMD_ID_STOP, 0, false);
 		return VIRTIO_FASTBALLOON_STATUS_OK;
 	}
 }

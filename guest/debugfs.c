@@ -52,6 +52,7 @@ static int fb_debugfs_stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "source_reason %s\n", fb->source_reason);
 	seq_printf(m, "transport %s\n", fb_transport_name(fb));
 	seq_printf(m, "hint_mode %s\n", fb_hint_mode_name(fb));
+	seq_printf(m, "hint_kept_pages %lu\n", READ_ONCE(fb->hint.kept_pages));
 	seq_printf(m, "hint_off_reason %s\n", fb->hint.off_reason);
 	seq_printf(m, "zone_lock_ns_max %llu\n", fb_holds_max_ns(&fb->holds));
 	for (i = 0; i < FB_NR_COUNTERS; i++)

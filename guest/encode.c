@@ -69,6 +69,17 @@ bool fb_encoder_complete(struct fb_encoder *enc, void *token)
 	return fb_pfns_complete(enc, token) || fb_bits_complete(enc, token);
 }
 
+/* Pages in the descriptors that wait. */
+static unsigned long fb_ranges_pages(const struct fb_encoder *enc)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < enc->nr_ranges; i++)
+		pages += enc->sgl[i].length >> PAGE_SHIFT;
+	return pages;
+}
+
 /* Send the descriptors that wait. */
 static int fb_ranges_send(struct fb_queue *q)
 {
@@ -80,7 +91,9 @@ static int fb_ranges_send(struct fb_queue *q)
 		return 0;
 	last = &enc->sgl[enc->nr_ranges - 1];
 	sg_mark_end(last);
-	err = fb_queue_add(q, enc->sgl, enc->nr_ranges, false, q);
+	err = fb_queue_add_pages(q, enc->sgl, enc->nr_ranges, false, q);
+	if (err)
+		err = fb_queue_dropped(q, err, fb_ranges_pages(enc));
 	if (enc->nr_ranges < enc->how.max_ranges)
 		sg_unmark_end(last);
 	enc->nr_ranges = 0;

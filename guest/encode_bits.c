@@ -51,6 +51,17 @@ bool fb_bits_complete(struct fb_encoder *enc, void *token)
 	return false;
 }
 
+/* Pages that a buffer names. */
+static unsigned long fb_bits_pages(const struct fb_bits *bits)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < bits->nr_words; i++)
+		pages += hweight64(le64_to_cpu(bits->words[i]));
+	return pages;
+}
+
 /** fb_bits_send() - send the buffer that waits, if there is one. Return: as fb_queue_put(). */
 int fb_bits_send(struct fb_queue *q)
 {
@@ -65,13 +76,15 @@ int fb_bits_send(struct fb_queue *q)
 	sg_init_table(sg, ARRAY_SIZE(sg));
 	sg_set_buf(&sg[0], &bits->header, fb_bits_close(bits));
 	sg_set_buf(&sg[1], bits->words, bits->nr_words * sizeof(bits->words[0]));
-	err = fb_queue_add(q, sg, ARRAY_SIZE(sg), true, bits);
-	for (i = 0; !err && i < FB_BITS_BUFFERS; i++)
+	err = fb_queue_add_pages(q, sg, ARRAY_SIZE(sg), true, bits);
+	if (err)
+		return fb_queue_dropped(q, err, fb_bits_pages(bits));
+	for (i = 0; i < FB_BITS_BUFFERS; i++)
 		if (bits == q->enc.bits[i])
 			q->enc.bits_queued |= BIT(i);
 	fb_count(&q->fb->counters, FB_C_bitmap_words, bits->nr_words);
 	fb_count(&q->fb->counters, FB_C_bitmap_records, bits->nr_records);
-	return err;
+	return 0;
 }
 
 static struct fb_bits *fb_bits_free(struct fb_encoder *enc)
@@ -83,8 +96,10 @@ static struct fb_bits *fb_bits_free(struct fb_encoder *enc)
 
 static int fb_bits_next_buffer(struct fb_queue *q)
 {
+	if (q->drops)
+		fb_queue_reap(q);
 	while (!(q->enc.bits_filling = fb_bits_free(&q->enc))) {
-		int err = fb_queue_wait(q);
+		int err = q->drops ? -ENOSPC : fb_queue_wait(q);
 
 		if (err)
 			return err;
@@ -104,7 +119,7 @@ int fb_bits_put(struct fb_queue *q, const struct fb_run *part)
 		if (!q->enc.bits_filling)
 			err = fb_bits_next_buffer(q);
 		if (err)
-			break;
+			return fb_queue_dropped(q, err, left.nr_pages);
 		fb_bits_add(q->enc.bits_filling, &left);
 		if (left.nr_pages)
 			err = fb_bits_send(q);

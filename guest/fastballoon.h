@@ -23,7 +23,7 @@
  * - fb->blocks.lock (mutex): the balloon's contents. Nothing is waited for under it.
  * - A ballooned page's lock; where it is taken under a queue's lock it is only tried.
  * - fb->movable.info.pages_lock (spinlock, interrupts off).
- * - fb->hint.acked_lock (spinlock).
+ * - fb->hint.kept_lock (spinlock).
  * - fb->goal.lock, fb->progress.lock, fb->ctrl.lock (spinlocks): nobody holds two of them.
  * - fb->stop_lock (spinlock, interrupts off): no work is queued once fb->stopping is set.
  * - zone->lock (spinlock, interrupts off), which only buddy.c, walk.c and hint_hold.c take. No

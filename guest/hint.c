@@ -10,9 +10,11 @@
  * What makes a hint safe is that no write to the page is lost between the look at the free
  * list and the device's handling of the hint:
  * - A device that offers F_HINT_LOGGED logs every write from before the id is shown. The
- *   driver only reads the free lists (FB_HINT_READ).
+ *   driver only reads the free lists (FB_HINT_LOGGED). Short runs may go as page bitmaps.
  * - On any other device a write before the handling could be wiped out with the hint. There
- *   each block is held off the free lists until its descriptor has come back.
+ *   each block is held off the free lists until its descriptor has come back (FB_HINT_HOLD),
+ *   or, where that is asked for or blocks must be allocated, until the migration is over
+ *   (FB_HINT_HELD).
  * A hinted page that is used again later need not read as before, which is nothing new to
  * memory that is not zeroed when freed. With init_on_free or page poisoning it would be, so
  * there is no hint then.
@@ -71,12 +73,6 @@ static bool fb_hint_interrupted(struct fb_queue *q)
 	return true;
 }
 
-/** fb_hint_min_order() - order of the shortest hint: the request's, else the parameter's. */
-unsigned int fb_hint_min_order(const struct fb_balloon *fb)
-{
-	return fb->hint.by_request ? READ_ONCE(fb->hint.asked_order) : fb_param_hint_min_order();
-}
-
 static int fb_hint_drain(struct fb_hint *hint)
 {
 	int err = 0;
@@ -86,7 +82,7 @@ static int fb_hint_drain(struct fb_hint *hint)
 	return err;
 }
 
-static int fb_hint_read_callback(void *opaque, unsigned long pfn, unsigned long nr_pages)
+static int fb_hint_logged_callback(void *opaque, unsigned long pfn, unsigned long nr_pages)
 {
 	struct fb_balloon *fb = opaque;
 	struct fb_queue *q = &fb->hint.queue;
@@ -104,11 +100,10 @@ static int fb_hint_read_callback(void *opaque, unsigned long pfn, unsigned long 
 	return 0;
 }
 
-static int fb_hint_read_round(struct fb_balloon *fb)
+static int fb_hint_logged_round(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
-	int err = fb_walk_free_mem_block(fb, fb_hint_min_order(fb), fb_hint_read_callback,
-					 &fb->holds);
+	int err = fb_walk_free_mem_block(fb, hint->min_pages, fb_hint_logged_callback, &fb->holds);
 	int send_err = fb_queue_send(&hint->queue);
 
 	return err ? err : send_err;
@@ -120,19 +115,10 @@ static int fb_hint_send_all(struct fb_balloon *fb)
 	u64 start_us = fb_now_us();
 	int err = 0;
 
-	switch (hint->mode) {
-	case FB_HINT_OFF:
-		break;
-	case FB_HINT_READ:
-		err = fb_hint_read_round(fb);
-		break;
-	case FB_HINT_HOLD:
+	if (hint->round_mode == FB_HINT_LOGGED)
+		err = fb_hint_logged_round(fb);
+	else if (hint->round_mode != FB_HINT_OFF)
 		err = fb_hint_hold_round(fb);
-		break;
-	case FB_HINT_ALLOC:
-		err = fb_hint_alloc_round(fb);
-		break;
-	}
 	fb_count_set(&fb->counters, FB_C_hint_walk_us_last, fb_now_us() - start_us);
 	return err;
 }
@@ -150,8 +136,32 @@ static u16 fb_hint_status(const struct fb_hint *hint, int err)
 		return VIRTIO_FASTBALLOON_STATUS_CANCELED;
 	if (err)
 		return VIRTIO_FASTBALLOON_STATUS_FAILED;
-	return hint->mode == FB_HINT_OFF ? VIRTIO_FASTBALLOON_STATUS_PARTIAL :
-					   VIRTIO_FASTBALLOON_STATUS_OK;
+	return hint->mode == FB_HINT_OFF || hint->queue.dropped_pages ?
+		       VIRTIO_FASTBALLOON_STATUS_PARTIAL :
+		       VIRTIO_FASTBALLOON_STATUS_OK;
+}
+
+/* What the round is to be like: the host's arguments, or the parameters. The ring is empty. */
+static void fb_hint_set_round(struct fb_balloon *fb)
+{
+	struct fb_hint *hint = &fb->hint;
+	unsigned int order =
+		hint->by_request ? READ_ONCE(hint->asked_order) : fb_param_hint_min_order();
+
+	hint->min_pages = 1UL << order;
+	hint->round_mode = hint->mode;
+	if (hint->mode != FB_HINT_OFF && hint->by_request && READ_ONCE(hint->asked_held))
+		hint->round_mode = FB_HINT_HELD;
+	hint->queue.dropped_pages = 0;
+}
+
+/* Let @hinted_pages count only what was queued. */
+static void fb_hint_count_dropped(struct fb_balloon *fb)
+{
+	unsigned long pages = fb->hint.queue.dropped_pages;
+
+	fb_count(&fb->counters, FB_C_hint_skipped_pages, pages);
+	fb_count(&fb->counters, FB_C_hinted_pages, -(u64)pages);
 }
 
 /* Answer one command id. */
@@ -167,14 +177,16 @@ static int fb_hint_round(struct fb_balloon *fb, u32 id)
 	err = fb_hint_drain(hint);
 	if (err)
 		return err;
+	fb_hint_set_round(fb);
 	hint->answered_id = id;
 	hint->done = false;
-	hint->late_zeros = hint->mode == FB_HINT_READ || hint->by_request ? 0 : 1;
+	hint->late_zeros = hint->mode == FB_HINT_LOGGED || hint->by_request ? 0 : 1;
 	hint->start_id = cpu_to_virtio32(fb->vdev, id);
 	err = fb_queue_add_out(q, &hint->start_id, sizeof(hint->start_id), q);
 	fb_queue_kick(q);
 	if (!err)
 		err = fb_hint_send_all(fb);
+	fb_hint_count_dropped(fb);
 	round_err = err;
 	if (err == -EINTR)
 		fb_count(&fb->counters, FB_C_hint_rounds_cut, 1);
@@ -191,14 +203,12 @@ static int fb_hint_round(struct fb_balloon *fb, u32 id)
 
 static void fb_hint_finish(struct fb_balloon *fb)
 {
-	unsigned long kept_pages = READ_ONCE(fb->hint.acked_pages);
+	unsigned long pages;
 
 	fb->hint.done = true;
 	fb->hint.rounds = 0;
-	if (fb->hint.mode == FB_HINT_ALLOC)
-		fb_hint_alloc_release(fb);
-	fb_ctrl_hint_ended(fb, VIRTIO_BALLOON_CMD_ID_DONE, VIRTIO_FASTBALLOON_STATUS_OK,
-			   kept_pages);
+	pages = fb_hint_kept_release(&fb->hint);
+	fb_ctrl_hint_ended(fb, VIRTIO_BALLOON_CMD_ID_DONE, VIRTIO_FASTBALLOON_STATUS_OK, pages);
 }
 
 static bool fb_hint_is_round(u32 id)
@@ -251,9 +261,11 @@ void fb_hint_wake(struct fb_balloon *fb)
  * @fb: the balloon; its device has a free page queue.
  * @cmd_id: of the round to begin, VIRTIO_BALLOON_CMD_ID_STOP or VIRTIO_BALLOON_CMD_ID_DONE.
  * @min_order: of a round's hints, 0 to 51.
+ * @held: hinted blocks stay off the free lists until the migration is over.
  */
-void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id, unsigned int min_order)
+void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id, unsigned int min_order, bool held)
 {
+	WRITE_ONCE(fb->hint.asked_held, held);
 	WRITE_ONCE(fb->hint.asked_order, min_order);
 	WRITE_ONCE(fb->hint.asked_id, cmd_id);
 	atomic_inc(&fb->config_seq);
@@ -264,28 +276,39 @@ void fb_hint_ask(struct fb_balloon *fb, u32 cmd_id, unsigned int min_order)
 /** fb_hint_mode_name() - how hints are made safe, for debugfs. */
 const char *fb_hint_mode_name(const struct fb_balloon *fb)
 {
-	static const char *const names[] = { "off", "read", "hold", "alloc" };
+	static const char *const names[] = { "off", "logged", "hold", "held" };
 
 	return names[fb->hint.mode];
+}
+
+/* The mode that is asked for, or else the next one that is safe here. */
+static enum fb_hint_mode fb_hint_safe_mode(struct fb_balloon *fb)
+{
+	enum fb_hint_want want = fb_param_hint_mode();
+
+	if (want <= FB_WANT_LOGGED &&
+	    virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_HINT_LOGGED))
+		return FB_HINT_LOGGED;
+	if (want <= FB_WANT_HOLD && fb->source == FB_SOURCE_BUDDY)
+		return FB_HINT_HOLD;
+	return FB_HINT_HELD;
 }
 
 static void fb_hint_choose(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
 
+	hint->mode = FB_HINT_OFF;
 	hint->off_reason = "none";
 	if (!fb_param_hints()) {
-		hint->mode = FB_HINT_OFF;
 		hint->off_reason = "hints=off";
 	} else if (page_poisoning_enabled_static() || want_init_on_free()) {
-		hint->mode = FB_HINT_OFF;
 		hint->off_reason = "freed pages are cleared or poisoned";
 		dev_notice(&fb->vdev->dev, "no free page hints: %s\n", hint->off_reason);
-	} else if (virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_HINT_LOGGED)) {
-		hint->mode = FB_HINT_READ;
 	} else {
-		hint->mode = fb->source == FB_SOURCE_BUDDY ? FB_HINT_HOLD : FB_HINT_ALLOC;
+		hint->mode = fb_hint_safe_mode(fb);
 	}
+	hint->round_mode = hint->mode;
 }
 
 /**
@@ -296,8 +319,7 @@ static void fb_hint_choose(struct fb_balloon *fb)
 int fb_hint_create(struct fb_balloon *fb)
 {
 	INIT_WORK(&fb->hint.work, fb_hint_work);
-	INIT_LIST_HEAD(&fb->hint.acked);
-	spin_lock_init(&fb->hint.acked_lock);
+	fb_hint_kept_init(&fb->hint);
 	fb->hint.off_reason = "the device has no free page queue";
 	fb->hint.wq =
 		alloc_workqueue("fastballoon_hint", WQ_FREEZABLE | WQ_UNBOUND | WQ_HIGHPRI, 1);
@@ -320,7 +342,7 @@ void fb_hint_destroy(struct fb_balloon *fb)
 int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq)
 {
 	struct fb_hint *hint = &fb->hint;
-	const struct fb_encoding how = { .max_ranges = FB_HINT_RANGES };
+	struct fb_encoding how;
 	int err;
 
 	if (!vq)
@@ -330,25 +352,19 @@ int fb_hint_start(struct fb_balloon *fb, struct virtqueue *vq)
 	hint->asked_id = VIRTIO_BALLOON_CMD_ID_STOP;
 	hint->by_request = virtio_has_feature(fb->vdev, VIRTIO_FASTBALLOON_F_CTRL_VQ);
 	hint->stop_id = cpu_to_virtio32(fb->vdev, VIRTIO_BALLOON_CMD_ID_STOP);
-	if (hint->mode == FB_HINT_ALLOC) {
-		err = fb_hint_alloc_start(fb);
-		if (err)
-			return err;
-	}
-	err = fb_queue_setup(&hint->queue, fb, vq, &how);
+	how = fb_transport_encoding(fb, FB_TRANSPORT_MIX, FB_HINT_RANGES);
+	err = fb_hint_kept_start(hint);
 	if (err)
-		goto stop_alloc;
+		return err;
+	err = fb_queue_setup(&hint->queue, fb, vq, &how);
+	if (err) {
+		fb_hint_kept_stop(hint);
+		return err;
+	}
 	hint->queue.interrupted = fb_hint_interrupted;
-	if (hint->mode == FB_HINT_HOLD)
-		hint->queue.complete = fb_hint_hold_complete;
-	else if (hint->mode == FB_HINT_ALLOC)
-		hint->queue.complete = fb_hint_alloc_complete;
+	hint->queue.complete = fb_hint_hold_complete;
+	hint->queue.drops = fb_param_hint_full() == FB_FULL_SKIP;
 	return 0;
-
-stop_alloc:
-	if (hint->mode == FB_HINT_ALLOC)
-		fb_hint_alloc_stop(fb);
-	return err;
 }
 
 /** fb_hint_stop() - give back all that is held. The device has been reset, no work runs. */
@@ -359,7 +375,6 @@ void fb_hint_stop(struct fb_balloon *fb)
 	if (!fb_queue_exists(&hint->queue))
 		return;
 	fb_queue_abandon(&hint->queue);
-	if (hint->mode == FB_HINT_ALLOC)
-		fb_hint_alloc_stop(fb);
+	fb_hint_kept_stop(hint);
 	fb_queue_release(&hint->queue);
 }

@@ -2,138 +2,75 @@
 /*
  * hint_alloc.c - hinting allocated blocks, where the free lists may not be touched.
  *
- * The largest blocks are allocated until there are none without reclaim, and kept until the
- * migration is over, or they would be found free and hinted again. Under memory pressure a
- * shrinker frees them, but only those whose hint the device has handled.
+ * Blocks are allocated, the largest first, until there are none without reclaim, and kept until
+ * the migration is over, or they would be found free and hinted again. They are allocated in
+ * batches, so that neighbours become one hint.
  */
+#include <linux/sched.h>
+
 #include "fastballoon.h"
 
-static void fb_hint_alloc_free(struct list_head *blocks)
+/* Blocks, or pages, allocated before they are hinted. */
+#define FB_HINT_ALLOC_BLOCKS 64
+#define FB_HINT_ALLOC_PAGES (64UL << (20 - PAGE_SHIFT))
+
+/* Single pages are not asked for: that would start reclaim. */
+#define FB_HINT_ALLOC_MIN_ORDER 1
+
+/* Allocate a batch; @order goes down where there are no larger blocks. */
+static void fb_hint_alloc_batch(struct fb_batch *batch, int *order, int min_order)
+{
+	while (batch->nr_blocks < FB_HINT_ALLOC_BLOCKS && batch->nr_pages < FB_HINT_ALLOC_PAGES &&
+	       *order >= min_order) {
+		struct page *page = fb_source_alloc(NUMA_NO_NODE, *order);
+
+		if (page)
+			fb_batch_add(batch, page, *order);
+		else
+			(*order)--;
+	}
+}
+
+static int fb_hint_alloc_send(struct fb_balloon *fb, struct fb_batch *batch)
 {
 	struct page *page, *next;
+	int err = 0;
 
-	list_for_each_entry_safe(page, next, blocks, lru) {
-		unsigned int order = fb_block_order(page);
+	list_for_each_entry_safe(page, next, &batch->blocks, lru) {
+		struct fb_run run = { page_to_pfn(page), fb_block_pages(page) };
 
-		list_del(&page->lru);
-		set_page_private(page, 0);
-		__free_pages(page, order);
+		if (fb_queue_cut(&fb->hint.queue))
+			err = -EINTR;
+		if (!err)
+			err = fb_hint_hold_make_room(fb);
+		if (err)
+			break;
+		fb_batch_remove(batch, page);
+		err = fb_hint_hold_add(fb, &run);
 	}
+	fb_batch_free(batch);
+	return err;
 }
 
 /**
- * fb_hint_alloc_complete() - the device has handled a hint.
- * @q: the free page queue.
- * @token: the block's first page.
- */
-void fb_hint_alloc_complete(struct fb_queue *q, void *token)
-{
-	struct fb_hint *hint = &q->fb->hint;
-	struct page *page = token;
-
-	spin_lock(&hint->acked_lock);
-	list_add(&page->lru, &hint->acked);
-	hint->acked_pages += 1UL << fb_block_order(page);
-	spin_unlock(&hint->acked_lock);
-	if (hint->done)
-		fb_hint_alloc_release(q->fb);
-}
-
-/** fb_hint_alloc_release() - free all blocks whose hints have been handled. */
-void fb_hint_alloc_release(struct fb_balloon *fb)
-{
-	struct fb_hint *hint = &fb->hint;
-	LIST_HEAD(blocks);
-
-	spin_lock(&hint->acked_lock);
-	list_splice_init(&hint->acked, &blocks);
-	hint->acked_pages = 0;
-	spin_unlock(&hint->acked_lock);
-	fb_hint_alloc_free(&blocks);
-}
-
-static unsigned long fb_hint_alloc_count(struct shrinker *shrinker, struct shrink_control *sc)
-{
-	struct fb_hint *hint = container_of(fb_shrinker_of(shrinker), struct fb_hint, shrinker);
-
-	return READ_ONCE(hint->acked_pages);
-}
-
-static unsigned long fb_hint_alloc_scan(struct shrinker *shrinker, struct shrink_control *sc)
-{
-	struct fb_hint *hint = container_of(fb_shrinker_of(shrinker), struct fb_hint, shrinker);
-	struct fb_balloon *fb = container_of(hint, struct fb_balloon, hint);
-	unsigned long freed_pages = 0;
-	LIST_HEAD(blocks);
-
-	spin_lock(&hint->acked_lock);
-	while (freed_pages < sc->nr_to_scan && !list_empty(&hint->acked)) {
-		struct page *page = list_first_entry(&hint->acked, struct page, lru);
-
-		list_move(&page->lru, &blocks);
-		freed_pages += 1UL << fb_block_order(page);
-	}
-	hint->acked_pages -= freed_pages;
-	spin_unlock(&hint->acked_lock);
-	fb_hint_alloc_free(&blocks);
-	fb_count(&fb->counters, FB_C_hint_shrunk_pages, freed_pages);
-	return freed_pages ? freed_pages : SHRINK_STOP;
-}
-
-/**
- * fb_hint_alloc_start() - prepare to hold allocated blocks.
- *
- * Return: 0, or -ENOMEM.
- */
-int fb_hint_alloc_start(struct fb_balloon *fb)
-{
-	return fb_shrinker_register(&fb->hint.shrinker, fb_hint_alloc_count, fb_hint_alloc_scan,
-				    "fastballoon-hint");
-}
-
-/** fb_hint_alloc_stop() - free all blocks. The device has been reset. */
-void fb_hint_alloc_stop(struct fb_balloon *fb)
-{
-	fb_shrinker_unregister(&fb->hint.shrinker);
-	fb_hint_alloc_release(fb);
-}
-
-static int fb_hint_alloc_one(struct fb_balloon *fb)
-{
-	struct page *page = fb_source_alloc(NUMA_NO_NODE, FB_TOP_ORDER);
-	int err;
-
-	if (!page)
-		return -ENOMEM;
-	set_page_private(page, FB_TOP_ORDER);
-	err = fb_queue_add_in(&fb->hint.queue, page_to_pfn(page), 1UL << FB_TOP_ORDER, page);
-	if (err) {
-		set_page_private(page, 0);
-		__free_pages(page, FB_TOP_ORDER);
-		return err;
-	}
-	fb_queue_kick(&fb->hint.queue);
-	fb_count(&fb->counters, FB_C_hinted_pages, 1UL << FB_TOP_ORDER);
-	return 0;
-}
-
-/**
- * fb_hint_alloc_round() - hint what can be allocated. Queue locked; sleeps.
- * @fb: the balloon.
+ * fb_hint_alloc_round() - allocate and hint what is free. Queue locked; sleeps.
+ * @fb: the balloon; the round's limits are set.
  *
  * Return: 0; -EINTR where the host wants no more of it; an error of fb_queue_wait().
  */
 int fb_hint_alloc_round(struct fb_balloon *fb)
 {
-	int err;
+	int min_order = max_t(int, ilog2(fb->hint.min_pages), FB_HINT_ALLOC_MIN_ORDER);
+	int order = FB_TOP_ORDER, err = 0;
 
-	if (fb_hint_min_order(fb) > FB_TOP_ORDER)
-		return 0;
-	do {
-		if (fb_queue_cut(&fb->hint.queue))
-			return -EINTR;
-		err = fb_hint_alloc_one(fb);
+	while (!err && order >= min_order) {
+		struct fb_batch batch;
+
+		fb_batch_init(&batch);
+		fb_hint_alloc_batch(&batch, &order, min_order);
+		fb_batch_sort(&batch);
+		err = fb_hint_alloc_send(fb, &batch);
 		cond_resched();
-	} while (!err);
-	return err == -ENOMEM ? 0 : err;
+	}
+	return err;
 }

@@ -7,7 +7,8 @@
  * first page, whose index holds the run's length, and page->private of each block its order.
  * When it comes back, the blocks go straight to the free lists. hint_hold_mib limits what is
  * away at a time, by default to a quarter of what the guest can spare, and no zone is taken
- * below its high watermark.
+ * below its high watermark. In a round of FB_HINT_HELD what comes back is kept (hint_kept.c), and
+ * where the free lists may not be touched, blocks are allocated (hint_alloc.c).
  *
  * The migration holds the lock that a hint needs for up to 50 ms at a time, so a few long runs
  * get through sooner than many short ones.
@@ -42,9 +43,10 @@ static unsigned long fb_hold_limit_pages(void)
 	return max(spare_pages / FB_HOLD_SPARE_PART, min(spare_pages / 2, FB_HOLD_HALF_PAGES));
 }
 
-static void fb_hold_give_back(struct fb_balloon *fb, struct page *page, unsigned long nr_pages)
+static void fb_hold_give_back(struct fb_balloon *fb, struct page *page)
 {
-	fb->hint.held_pages -= nr_pages;
+	unsigned long nr_pages = page->index;
+
 	while (nr_pages) {
 		unsigned int order = fb_block_order(page);
 
@@ -56,18 +58,23 @@ static void fb_hold_give_back(struct fb_balloon *fb, struct page *page, unsigned
 }
 
 /**
- * fb_hint_hold_complete() - the device has handled a hint.
+ * fb_hint_hold_complete() - the device has handled a hint, or has been reset.
  * @q: the free page queue.
  * @token: the run's first page.
  */
 void fb_hint_hold_complete(struct fb_queue *q, void *token)
 {
+	struct fb_hint *hint = &q->fb->hint;
 	struct page *page = token;
 
-	fb_hold_give_back(q->fb, page, page->index);
+	hint->held_pages -= page->index;
+	if (hint->round_mode == FB_HINT_HELD && !hint->done)
+		fb_hint_keep(hint, page);
+	else
+		fb_hold_give_back(q->fb, page);
 }
 
-/* Queue the run that is open; gives it back where that fails. */
+/* Queue the run that is open; gives it back where that fails or the ring is full. */
 static int fb_hold_send(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
@@ -80,13 +87,14 @@ static int fb_hold_send(struct fb_balloon *fb)
 	hint->open.nr_pages = 0;
 	page = pfn_to_page(run.pfn);
 	page->index = run.nr_pages;
+	fb_count(&fb->counters, FB_C_hinted_pages, run.nr_pages);
 	err = fb_queue_add_in(&hint->queue, run.pfn, run.nr_pages, page);
 	if (err) {
-		fb_hold_give_back(fb, page, run.nr_pages);
-		return err;
+		hint->held_pages -= run.nr_pages;
+		fb_hold_give_back(fb, page);
+		return fb_queue_dropped(&hint->queue, err, run.nr_pages);
 	}
 	fb_queue_kick(&hint->queue);
-	fb_count(&fb->counters, FB_C_hinted_pages, run.nr_pages);
 	return 0;
 }
 
@@ -166,8 +174,14 @@ static struct fb_run fb_hold_next(struct fb_balloon *fb, struct zone *zone, unsi
 	return run;
 }
 
-/* Add taken blocks to the open run, which is sent when it is long or does not touch them. */
-static int fb_hold_add(struct fb_balloon *fb, const struct fb_run *run)
+/**
+ * fb_hint_hold_add() - hint blocks that have been taken. Queue locked; sleeps.
+ * @fb: the balloon.
+ * @run: neighbouring blocks. They wait for others as long as these touch them.
+ *
+ * Return: as fb_queue_put(); the blocks are taken care of also after an error.
+ */
+int fb_hint_hold_add(struct fb_balloon *fb, const struct fb_run *run)
 {
 	struct fb_hint *hint = &fb->hint;
 	unsigned long max_pages = min(hint->limit_pages / FB_HOLD_RUN_PART, FB_RUN_MAX_PAGES);
@@ -183,8 +197,13 @@ static int fb_hold_add(struct fb_balloon *fb, const struct fb_run *run)
 	return err;
 }
 
-/* Wait until another pageblock's worth of memory may be held. */
-static int fb_hold_make_room(struct fb_balloon *fb)
+/**
+ * fb_hint_hold_make_room() - wait until another block, or pageblock, may be in flight.
+ * @fb: the balloon; its hint queue is locked.
+ *
+ * Return: as fb_queue_wait().
+ */
+int fb_hint_hold_make_room(struct fb_balloon *fb)
 {
 	unsigned long need_pages = max(pageblock_nr_pages, 1UL << FB_TOP_ORDER);
 	struct fb_hint *hint = &fb->hint;
@@ -215,12 +234,12 @@ static int fb_hold_visit(void *opaque, struct zone *zone, unsigned long *pfn, un
 	while (!err && *pfn < end) {
 		struct fb_run run;
 
-		err = fb_hold_make_room(fb);
+		err = fb_hint_hold_make_room(fb);
 		if (err)
 			break;
 		run = fb_hold_next(fb, zone, pfn, end);
 		if (run.nr_pages)
-			err = fb_hold_add(fb, &run);
+			err = fb_hint_hold_add(fb, &run);
 	}
 	return err;
 }
@@ -234,14 +253,15 @@ static int fb_hold_visit(void *opaque, struct zone *zone, unsigned long *pfn, un
 int fb_hint_hold_round(struct fb_balloon *fb)
 {
 	struct fb_hint *hint = &fb->hint;
-	unsigned int order = fb_hint_min_order(fb);
 	int err, send_err;
 
 	if (hint->rounds)
-		order = max(order, (unsigned int)FB_HOLD_LATER_ORDER);
-	hint->min_pages = 1UL << order;
+		hint->min_pages = max(hint->min_pages, 1UL << FB_HOLD_LATER_ORDER);
 	hint->limit_pages = fb_hold_limit_pages();
-	err = fb_walk_pageblocks(fb, fb_hold_visit);
+	if (fb->source == FB_SOURCE_BUDDY)
+		err = fb_walk_pageblocks(fb, fb_hold_visit);
+	else
+		err = fb_hint_alloc_round(fb);
 	send_err = fb_hold_send(fb);
 	return err ? err : send_err;
 }

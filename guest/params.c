@@ -109,6 +109,20 @@ static bool fb_hints = true;
 module_param_named(hints, fb_hints, bool, 0444);
 MODULE_PARM_DESC(hints, "hint free pages to migrations: on (default) or off");
 
+static const char *const fb_hint_mode_names[] = { "auto", "logged", "hold", "held", NULL };
+static struct fb_choice fb_hint_mode_choice = { .names = fb_hint_mode_names };
+module_param_cb(hint_mode, &fb_choice_ops, &fb_hint_mode_choice, 0444);
+MODULE_PARM_DESC(hint_mode, "how hints are made safe: auto (default), logged (the device logs "
+			    "every write), hold (blocks are held until the device has answered) or "
+			    "held (until the migration is over); one that is not safe with the "
+			    "device is replaced by the next");
+
+static const char *const fb_hint_full_names[] = { "wait", "skip", NULL };
+static struct fb_choice fb_hint_full_choice = { .names = fb_hint_full_names };
+module_param_cb(hint_full, &fb_choice_ops, &fb_hint_full_choice, 0444);
+MODULE_PARM_DESC(hint_full, "what to do with hints while the queue is full: wait (default) or "
+			    "skip them");
+
 static struct fb_bounded fb_hint_min_order = { .min = 0, .max = FB_TOP_ORDER, .value = 4 };
 module_param_cb(hint_min_order, &fb_bounded_ops, &fb_hint_min_order, 0444);
 MODULE_PARM_DESC(hint_min_order, "shortest run of free pages to hint is 2 to the power of this "
@@ -153,6 +167,18 @@ unsigned long fb_param_bitmap_run_pages(void)
 bool fb_param_hints(void)
 {
 	return fb_hints;
+}
+
+/** fb_param_hint_mode() - hint_mode. */
+enum fb_hint_want fb_param_hint_mode(void)
+{
+	return fb_hint_mode_choice.value;
+}
+
+/** fb_param_hint_full() - hint_full. */
+enum fb_hint_full fb_param_hint_full(void)
+{
+	return fb_hint_full_choice.value;
 }
 
 /** fb_param_hint_min_order() - hint_min_order, up to FB_TOP_ORDER. */

@@ -19,10 +19,16 @@ enum fb_transport {
 
 enum fb_requests { FB_REQUESTS_ALL, FB_REQUESTS_INFLATE, FB_REQUESTS_NONE };
 
+/* As the parameters hint_mode and hint_full name them. */
+enum fb_hint_want { FB_WANT_AUTO, FB_WANT_LOGGED, FB_WANT_HOLD, FB_WANT_HELD };
+enum fb_hint_full { FB_FULL_WAIT, FB_FULL_SKIP };
+
 enum fb_source fb_param_source(void);
 enum fb_transport fb_param_transport(void);
 unsigned long fb_param_bitmap_run_pages(void);
 bool fb_param_hints(void);
+enum fb_hint_want fb_param_hint_mode(void);
+enum fb_hint_full fb_param_hint_full(void);
 unsigned int fb_param_hint_min_order(void);
 unsigned int fb_param_hint_hold_mib(void);
 unsigned int fb_param_oom_mib(void);

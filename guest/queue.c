@@ -182,6 +182,29 @@ void fb_queue_abandon(struct fb_queue *q)
 	mutex_unlock(&q->lock);
 }
 
+/* Add a buffer if there is room in the ring; -ENOSPC if not. */
+static int fb_queue_try_add(struct fb_queue *q, struct scatterlist *sgl, unsigned int nr, bool out,
+			    void *token)
+{
+	int err;
+
+	lockdep_assert_held(&q->lock);
+	if (fb_dead(q->fb))
+		return -ENODEV;
+	if (out)
+		err = virtqueue_add_outbuf(q->vq, sgl, nr, token, FB_QUEUE_GFP);
+	else
+		err = virtqueue_add_inbuf(q->vq, sgl, nr, token, FB_QUEUE_GFP);
+	if (err == -ENOSPC)
+		fb_count(&q->fb->counters, FB_C_queue_full, 1);
+	if (err)
+		return err;
+	q->inflight++;
+	q->unkicked = true;
+	fb_count(&q->fb->counters, FB_C_buffers, 1);
+	return 0;
+}
+
 /**
  * fb_queue_add() - add a buffer, waiting for room in the ring. Queue locked.
  * @q: the queue.
@@ -196,26 +219,44 @@ int fb_queue_add(struct fb_queue *q, struct scatterlist *sgl, unsigned int nr, b
 		 void *token)
 {
 	for (;;) {
-		int err;
+		int err = fb_queue_try_add(q, sgl, nr, out, token);
 
-		if (fb_dead(q->fb))
-			return -ENODEV;
-		if (out)
-			err = virtqueue_add_outbuf(q->vq, sgl, nr, token, FB_QUEUE_GFP);
-		else
-			err = virtqueue_add_inbuf(q->vq, sgl, nr, token, FB_QUEUE_GFP);
-		if (!err)
-			break;
 		if (err != -ENOSPC || !q->inflight)
 			return err;
-		fb_count(&q->fb->counters, FB_C_queue_full, 1);
 		err = fb_queue_wait(q);
 		if (err)
 			return err;
 	}
-	q->inflight++;
-	q->unkicked = true;
-	fb_count(&q->fb->counters, FB_C_buffers, 1);
+}
+
+/**
+ * fb_queue_add_pages() - add a buffer that names pages; as fb_queue_add(), unless @q->drops.
+ *
+ * Return: as fb_queue_add(); -ENOSPC where @q->drops and the ring is full.
+ */
+int fb_queue_add_pages(struct fb_queue *q, struct scatterlist *sgl, unsigned int nr, bool out,
+		       void *token)
+{
+	if (!q->drops)
+		return fb_queue_add(q, sgl, nr, out, token);
+	fb_queue_kick(q);
+	fb_queue_reap(q);
+	return fb_queue_try_add(q, sgl, nr, out, token);
+}
+
+/**
+ * fb_queue_dropped() - count pages that were not added.
+ * @q: the queue.
+ * @err: an error of fb_queue_add_pages().
+ * @nr_pages: in the buffer that it was about.
+ *
+ * Return: 0 where the pages could be dropped, else @err.
+ */
+int fb_queue_dropped(struct fb_queue *q, int err, unsigned long nr_pages)
+{
+	if (err != -ENOSPC || !q->drops)
+		return err;
+	q->dropped_pages += nr_pages;
 	return 0;
 }
 
@@ -243,7 +284,7 @@ int fb_queue_add_out(struct fb_queue *q, void *data, unsigned int len, void *tok
  * @nr_pages: neighbouring pages, up to FB_RUN_MAX_PAGES.
  * @token: given to @q->complete, unless it is @q.
  *
- * Return: as fb_queue_put(); the buffer was not added then.
+ * Return: as fb_queue_add_pages().
  */
 int fb_queue_add_in(struct fb_queue *q, unsigned long pfn, unsigned long nr_pages, void *token)
 {
@@ -252,5 +293,5 @@ int fb_queue_add_in(struct fb_queue *q, unsigned long pfn, unsigned long nr_page
 	sg_init_table(&sg, 1);
 	sg_set_page(&sg, pfn_to_page(pfn), nr_pages << PAGE_SHIFT, 0);
 	fb_count(&q->fb->counters, FB_C_ranges, 1);
-	return fb_queue_add(q, &sg, 1, false, token);
+	return fb_queue_add_pages(q, &sg, 1, false, token);
 }

@@ -20,6 +20,8 @@ struct fb_balloon;
  * @enc: how runs are sent, and buffers being filled.
  * @inflight: buffers that the device has not returned.
  * @unkicked: buffers were added since the last kick.
+ * @drops: pages that find the ring full are dropped instead of waited for; for hints.
+ * @dropped_pages: how many; reset by the sender.
  * @complete: called with the token of a returned buffer that is none of the queue's own; must
  *            not sleep.
  * @interrupted: asked when the configuration has changed: whether to stop; may be NULL.
@@ -32,6 +34,8 @@ struct fb_queue {
 	struct fb_encoder enc;
 	unsigned int inflight;
 	bool unkicked;
+	bool drops;
+	unsigned long dropped_pages;
 	void (*complete)(struct fb_queue *q, void *token);
 	bool (*interrupted)(struct fb_queue *q);
 	int config_seq;
@@ -53,6 +57,9 @@ unsigned int fb_queue_reap(struct fb_queue *q);
 void fb_queue_kick(struct fb_queue *q);
 int fb_queue_add(struct fb_queue *q, struct scatterlist *sgl, unsigned int nr, bool out,
 		 void *token);
+int fb_queue_add_pages(struct fb_queue *q, struct scatterlist *sgl, unsigned int nr, bool out,
+		       void *token);
+int fb_queue_dropped(struct fb_queue *q, int err, unsigned long nr_pages);
 int fb_queue_add_out(struct fb_queue *q, void *data, unsigned int len, void *token);
 int fb_queue_add_in(struct fb_queue *q, unsigned long pfn, unsigned long nr_pages, void *token);
 void fb_queue_callback(struct virtqueue *vq);

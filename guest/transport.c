@@ -58,9 +58,10 @@ const char *fb_transport_name(const struct fb_balloon *fb)
 }
 
 /**
- * fb_transport_encoding() - how to name pages on a queue that is shared with no standard format.
+ * fb_transport_encoding() - how to name pages, by what the device takes.
  * @fb: the balloon.
- * @transport: FB_TRANSPORT_MIX, FB_TRANSPORT_SG, FB_TRANSPORT_BITMAP or FB_TRANSPORT_PFN.
+ * @transport: FB_TRANSPORT_SG, FB_TRANSPORT_BITMAP or FB_TRANSPORT_PFN, if the device takes it;
+ *             FB_TRANSPORT_MIX: ranges, and bits for short runs where the device takes bitmaps.
  * @max_ranges: most descriptors in a buffer.
  */
 struct fb_encoding fb_transport_encoding(struct fb_balloon *fb, enum fb_transport transport,
@@ -72,7 +73,7 @@ struct fb_encoding fb_transport_encoding(struct fb_balloon *fb, enum fb_transpor
 		how.max_ranges = max_ranges;
 	if (transport == FB_TRANSPORT_BITMAP)
 		how.bits_max_pages = FB_BITS_ALWAYS;
-	else if (transport == FB_TRANSPORT_MIX)
+	else if (transport == FB_TRANSPORT_MIX && how.has_header)
 		how.bits_max_pages = fb_param_bitmap_run_pages();
 	return how;
 }

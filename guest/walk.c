@@ -182,17 +182,17 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
 /**
  * fb_walk_free_mem_block() - find runs of free pages. Sleeps; allocates and changes nothing.
  * @opaque: passed to the callback.
- * @min_order: runs shorter than 1 << @min_order pages are left out.
+ * @min_pages: runs shorter than this are left out.
  * @callback: called for each run, with no lock held.
  * @holds: counts the holds of a zone's lock.
  *
  * Return: 0, or what the callback returned to end the walk.
  */
-int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callback *callback,
+int fb_walk_free_mem_block(void *opaque, unsigned long min_pages, fb_walk_callback *callback,
 			   struct fb_holds *holds)
 {
 	struct fb_walk walk = {
-		.min_pages = 1UL << min_order,
+		.min_pages = min_pages,
 		.callback = callback,
 		.opaque = opaque,
 		.holds = holds,

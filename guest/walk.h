@@ -32,7 +32,7 @@ typedef int fb_walk_visit(void *opaque, struct zone *zone, unsigned long *pfn, u
 typedef int fb_walk_callback(void *opaque, unsigned long pfn, unsigned long nr_pages);
 
 int fb_walk_pageblocks(void *opaque, fb_walk_visit *visit);
-int fb_walk_free_mem_block(void *opaque, unsigned int min_order, fb_walk_callback *callback,
+int fb_walk_free_mem_block(void *opaque, unsigned long min_pages, fb_walk_callback *callback,
 			   struct fb_holds *holds);
 
 #endif

@@ -47,7 +47,7 @@ def test_choices(guest, pair):
     with_bitmaps = guest.virtio_features()[F_PAGE_BITMAP] == "1"
     sg = "sg+bitmap" if with_bitmaps else "sg"
     assert stats["transport"] == (sg if on_ours else "report")
-    assert stats["hint_mode"] == ("read" if on_ours else "hold"), stats["hint_off_reason"]
+    assert stats["hint_mode"] == ("logged" if on_ours else "hold"), stats["hint_off_reason"]
 
 
 def test_inflate_and_deflate_to_the_byte(guest, pair):
