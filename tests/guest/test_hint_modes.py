@@ -26,20 +26,23 @@ def test_held_until_the_end(own_guest, pair, params, asked):
         guest.qmp("qom-set", path=BALLOON_PATH, property="fastballoon-hints", value="held")
     else:
         assert guest.driver_stats()["hint_mode"] == "held"
-    kept_pages = []
+    kept = []
 
     def limit(bandwidth):
         guest.qmp("migrate-set-parameters", **{"max-bandwidth": bandwidth})
 
+    def has_kept():
+        return guest.driver_stats()["hint_kept_pages"] > 300 * MIB // PAGE
+
     def squeeze(_info):
         # Once only: a guest that has been stopped for the last round does not answer.
-        if not kept_pages:
-            kept_pages.append(guest.driver_stats()["hint_kept_pages"])
+        if not kept:
+            kept.append(wait_for(has_kept))
             guest.touch(500)
             limit(MAX_BANDWIDTH)
 
     migrate(guest, progress=squeeze, prepare=lambda: limit(SLOW_BANDWIDTH))
-    assert kept_pages[0] > 300 * MIB // PAGE
+    assert kept[0]
     assert guest.driver_stats()["hint_shrunk_pages"] > 0
     assert wait_for(lambda: guest.driver_stats()["hint_kept_pages"] == 0)
     assert guest.meminfo_kib("MemFree") > 600 * 1024
