@@ -107,15 +107,35 @@ static bool fb_piece_received(const FbPrefaultBlock *block, size_t piece)
 	return false;
 }
 
-/* Whether the first page received of the piece has contents. */
+static bool fb_page_has_contents(const FbPrefaultBlock *block, size_t page)
+{
+	return !buffer_is_zero(block->rb->host + (page << TARGET_PAGE_BITS), TARGET_PAGE_SIZE);
+}
+
+/* Whether the first or the last page received of the piece has contents. */
 static bool fb_piece_has_contents(const FbPrefaultBlock *block, size_t piece)
 {
 	size_t first = piece * FB_PREFAULT_LONGS * BITS_PER_LONG;
 	size_t end = first + FB_PREFAULT_LONGS * BITS_PER_LONG;
-	size_t page = find_next_bit(block->rb->receivedmap, end, first);
+	size_t low = find_next_bit(block->rb->receivedmap, end, first);
+	size_t high = end;
 
-	return page < end &&
-	       !buffer_is_zero(block->rb->host + (page << TARGET_PAGE_BITS), TARGET_PAGE_SIZE);
+	if (low >= end)
+		return false;
+	while (!test_bit(--high, block->rb->receivedmap))
+		;
+	return fb_page_has_contents(block, low) || fb_page_has_contents(block, high);
+}
+
+/*
+ * Whether what follows the piece is likely to be needed. A page counts as received before its
+ * contents are there, and at the first one the load waits for a huge page: then the piece before
+ * tells.
+ */
+static bool fb_piece_leads_on(const FbPrefaultBlock *block, size_t piece)
+{
+	return fb_piece_has_contents(block, piece) ||
+	       (piece && fb_piece_has_contents(block, piece - 1));
 }
 
 /* Whether any of the piece is backed by host memory; where the host does not say, it is. */
@@ -165,7 +185,7 @@ static bool fb_block_look(FbPrefault *prefault, FbPrefaultBlock *block)
 	while (piece < block->pieces && !qatomic_read(&prefault->stop)) {
 		if (fb_piece_received(block, piece)) {
 			set_bit(piece, block->seen);
-			if (fb_piece_has_contents(block, piece) &&
+			if (fb_piece_leads_on(block, piece) &&
 			    !fb_block_follow(prefault, block, piece))
 				return false;
 		}

@@ -50,7 +50,7 @@ def test_what_was_given_back(own_guest, pair):
     """Used, then taken by the balloon or reported free: it is not sent, hints or not."""
     guest = own_guest(pair_config(pair, memory_mib=1024, hint=False), f"back-{pair_name(pair)}",
                       copies=2)
-    guest.start_verifier(64)
+    guest.start_verifier(64, rate_mib_s=50)
     guest.touch(600)
     used = USED_MIB + 64
     assert wait_for(lambda: guest.machine.rss_bytes() < (used + 200) * MIB), "not reported free"
@@ -58,7 +58,6 @@ def test_what_was_given_back(own_guest, pair):
     assert result.sent_bytes < used * MIB
     _check_resident(guest, result)
     guest.set_memory(400)
-    guest.set_verifier_rate(50)
     result = migrate(guest)
     assert result.sent_bytes < used * MIB
     _check_resident(guest, result)
