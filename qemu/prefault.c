@@ -12,13 +12,15 @@
  *
  * Backing memory changes no byte of it. What was backed and then not received is given back in
  * fb_prefault_loaded(), which QEMU's loading thread calls: by then all RAM has arrived, and nobody
- * else writes to it. Memory that was backed before, as with prealloc=on, is left alone. So the
- * destination's memory in use is what the load alone would make it with huge pages.
+ * else writes to it. Only what reads zero is given back, whatever the bitmap says. Memory that was
+ * backed before, as with prealloc=on, is left alone. So the destination's memory in use is what
+ * the load alone would make it with huge pages.
  *
  * The bitmaps appear when the load begins, and are freed behind fb_prefault_loaded(). A failed
- * load ends the process. With postcopy-ram, pages that were not received must stay absent: nothing
- * is done then; nor with COLO, without transparent huge pages, where discards are forbidden, or
- * with blocks that are shared or have a host page size of their own.
+ * load ends the process. With postcopy-ram, pages that were not received must stay absent, and
+ * what multifd brings QEMU 7.2 does not note as received: nothing is done then; nor with COLO,
+ * without transparent huge pages, where discards are forbidden, or with blocks that are shared or
+ * have a host page size of their own.
  */
 #include <sys/mman.h>
 
@@ -207,7 +209,7 @@ static bool fb_prefault_look(FbPrefault *prefault)
 
 static bool fb_prefault_allowed(void)
 {
-	return !migrate_postcopy_ram() && !migrate_colo_enabled() &&
+	return !migrate_postcopy_ram() && !migrate_colo_enabled() && !migrate_use_multifd() &&
 	       !ram_block_discard_is_disabled();
 }
 
@@ -254,7 +256,10 @@ static void fb_block_give_back(FbPrefault *prefault, const FbPrefaultBlock *bloc
 
 	while (piece < block->pieces) {
 		prefault->backed_bytes += FB_PREFAULT_BYTES;
-		if (!fb_piece_received(block, piece) && !ram_block_discard_is_disabled() &&
+		if (!fb_piece_received(block, piece) &&
+		    buffer_is_zero(block->rb->host + piece * FB_PREFAULT_BYTES,
+				   FB_PREFAULT_BYTES) &&
+		    !ram_block_discard_is_disabled() &&
 		    !ram_block_discard_range(block->rb, piece * FB_PREFAULT_BYTES,
 					     FB_PREFAULT_BYTES))
 			prefault->returned_bytes += FB_PREFAULT_BYTES;
