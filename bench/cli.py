@@ -66,7 +66,8 @@ def _plan(sessions, options):
     """[[session]] of each repetition, without what nothing is left of."""
     plan = []
     for repetition in range(1, options.repetitions + 1):
-        matching = [session.matching(options.cases, repetition) for session in sessions]
+        matching = [session.matching(options.cases, repetition, options.repetitions)
+                    for session in sessions]
         plan.append([session for session in matching if session.steps])
     return plan
 
@@ -81,7 +82,8 @@ def _list_plan(plan, detailed):
         lines.append(f"guest {session.name}: about {session.seconds():.0f} s, "
                      f"{len(session.steps)} cases")
         if detailed:
-            lines += [f"  {step.key + ' ' + step.subject:54} {step.case}" for step in session.steps]
+            lines += [f"  {step.key + ' ' + step.subject:54} {step.case}"
+                      for step in dict.fromkeys(session.steps)]
     total = sum(session.seconds() for sessions in plan for session in sessions)
     lines.append(f"{len(plan[0])} guests or programs in the first repetition, "
                  f"{_minutes(sum(s.seconds() for s in plan[0]))}; {len(plan)} repetitions, about "

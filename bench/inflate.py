@@ -62,8 +62,8 @@ def notes(accelerator, flush_stock):
         "with one madvise",
         f"in every guest a process writes and verifies patterns in {session.VERIFY_MIB} MiB, at "
         f"most {session.VERIFY_RATE_MIB_S} MiB a second, and at full speed at the end",
-        f"forced transports and page sources: {cases.FORCED_REPETITIONS} repetitions at most, "
-        f"curves {cases.CURVE_REPETITIONS}; guests that the machine has no memory for are left out",
+        "every row has all repetitions; those of the curve of sizes are taken in one guest each, "
+        "one after the other; guests that the machine has no memory for are left out",
         f"under TCG the flush of our plugin (tcg-flush) is {flush}",
     ]
 

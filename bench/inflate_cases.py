@@ -28,9 +28,6 @@ KEEP_ONE_IN = 24
 KEEP_CURVE = (24, 48, 96, 384, 0)
 # Left to the guest while files fill it.
 FILES_SPARE_MIB = 256
-# Curves and forced choices, which no target depends on, are repeated less.
-CURVE_REPETITIONS = 2
-FORCED_REPETITIONS = 3
 RESIZE_SECONDS = 90
 PAUSE_SECONDS = 0.3
 NEVER = "never-ballooned"
@@ -85,12 +82,10 @@ def _base_sessions(sizes, config):
                 _resize("base/populated", subject, populated, sizes.given, 9),
                 _touch_again("base/touch-again", subject, populated, sizes.given)]
 
-    forced = [_resize(f"{kind}/{value}", OURS, populated, sizes.given, 5, f"{kind}={value}",
-                      at_most=FORCED_REPETITIONS)
+    forced = [_resize(f"{kind}/{value}", OURS, populated, sizes.given, 5, f"{kind}={value}")
               for kind, values in (("transport", TRANSPORTS), ("page_source", SOURCES))
               for value in values]
-    on_stock = [_resize(f"stock-device/{params}", OURS_ON_STOCK, populated, sizes.given, 6, params,
-                        at_most=FORCED_REPETITIONS)
+    on_stock = [_resize(f"stock-device/{params}", OURS_ON_STOCK, populated, sizes.given, 6, params)
                 for params in ("transport=pfn", "page_source=alloc")]
     report = [_never_ballooned("base/never-ballooned", populated, sizes.given),
               _resize("transport/report", OURS, populated, sizes.given, 5, "transport=report")]
@@ -127,23 +122,22 @@ def _fragmented_sessions(sizes, config):
     case = case_name(sizes.big, sizes.big_given, "fragmented")
     fresh = sizes.curve_given(sizes.big)
 
-    def main(subject, at_most=1 << 30):
-        return _resize("fragmented/main", subject, case, sizes.big_given, 45, prepare=_fragment,
-                       at_most=at_most)
+    def main(subject):
+        return _resize("fragmented/main", subject, case, sizes.big_given, 45, prepare=_fragment)
 
     def size_point(subject):
         return _resize("curve/size", subject, case_name(sizes.big, fresh, "populated"), fresh,
-                       14, at_most=CURVE_REPETITIONS)
+                       14)
 
     def points(subject):
         return [_resize("curve/fragmentation", subject,
                         case_name(sizes.big, sizes.big_curve_given, f"files kept: {share(keep)}"),
                         sizes.big_curve_given, 6, prepare=lambda bench, _, keep=keep: _thin(
-                            bench, keep), at_most=CURVE_REPETITIONS)
+                            bench, keep))
                 for keep in KEEP_CURVE]
 
     forced = [_resize(f"fragmented/{params}", OURS, case, sizes.big_given, 12, params,
-                      prepare=_fragment_again, at_most=FORCED_REPETITIONS)
+                      prepare=_fragment_again)
               for params in ("transport=sg", "transport=bitmap", "page_source=alloc",
                              "page_source=conservative")]
     # The curve deletes the files that the others need.
@@ -152,7 +146,7 @@ def _fragmented_sessions(sizes, config):
     on_stock = config(OURS_ON_STOCK, sizes.big, reporting=True)
     return [Session("stock-big", config(STOCK, sizes.big), stock),
             Session("ours-big", config(OURS, sizes.big), ours),
-            Session("ours-on-stock-big", on_stock, [main(OURS_ON_STOCK, FORCED_REPETITIONS)])]
+            Session("ours-on-stock-big", on_stock, [main(OURS_ON_STOCK)])]
 
 
 def _curve_sessions(sizes, config):
@@ -162,7 +156,7 @@ def _curve_sessions(sizes, config):
         for subject in (STOCK, OURS):
             if mib != sizes.big and host.fit_guest_mib(mib) == mib:
                 step = _resize("curve/size", subject, case_name(mib, given, "populated"), given,
-                               4 + mib / 600, at_most=CURVE_REPETITIONS)
+                               4 + mib / 600, in_a_row=True)
                 made.append(Session(f"{subject.name}-{mib}", config(subject, mib), [step]))
     return made
 
@@ -174,7 +168,7 @@ def share(keep_one_in):
 
 # What the steps do
 
-def _resize(key, subject, case, given_mib, seconds, params="", prepare=None, at_most=1 << 30):
+def _resize(key, subject, case, given_mib, seconds, params="", prepare=None, in_a_row=False):
     """A step that inflates and deflates; what is not in its case is in the subject's name."""
     def work(bench, record):
         bench.use_driver(subject.driver, params)
@@ -182,7 +176,7 @@ def _resize(key, subject, case, given_mib, seconds, params="", prepare=None, at_
         measure_resize(bench, record, given_mib)
 
     name = f"{subject.name} {params}".strip()
-    return Step(key, name, case, work, seconds, at_most)
+    return Step(key, name, case, work, seconds, in_a_row)
 
 
 def _prepare_by_name(case):

@@ -58,8 +58,8 @@ def notes(accelerator, flush_stock):
         "TCP into fresh memory, in the same repetition",
         f"in every guest a process writes and verifies patterns in {session.VERIFY_MIB} MiB, at "
         f"most {session.VERIFY_RATE_MIB_S} MiB a second, and at full speed at the end",
-        f"ballooned, cache and gcc: {cases.LONG_REPETITIONS} repetitions at most, the curve "
-        f"{cases.CURVE_REPETITIONS}; it leaves out guests that the machine has no memory for",
+        "every row has all repetitions; those of the curve are taken in one guest each, one after "
+        "the other; it leaves out guests that the machine has no memory for",
         f"under TCG the flush of our plugin (tcg-flush) is {flush}",
     ]
 

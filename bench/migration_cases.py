@@ -27,9 +27,6 @@ FILES_SPARE_MIB = 256
 # What a destination may need beside what was used.
 OWN_MIB = 512
 IDLE_MIB = 1024
-# Long rows and curves are repeated less.
-LONG_REPETITIONS = 3
-CURVE_REPETITIONS = 2
 SETTLE_SECONDS = 2
 MIGRATE_SECONDS = 180
 REQUEST_SECONDS = 60
@@ -89,10 +86,8 @@ def _chains(sizes, config):
         steps = [
             _step("idle", subject, sizes, _nothing, IDLE_MIB, 6),
             _step("used", subject, sizes, _use, sizes.used + OWN_MIB, 20),
-            _step("ballooned", subject, sizes, _balloon, sizes.used + OWN_MIB, 26,
-                  at_most=LONG_REPETITIONS),
-            _step("cache", subject, sizes, _fill_cache, sizes.used + OWN_MIB, 45,
-                  at_most=LONG_REPETITIONS),
+            _step("ballooned", subject, sizes, _balloon, sizes.used + OWN_MIB, 26),
+            _step("cache", subject, sizes, _fill_cache, sizes.used + OWN_MIB, 45),
         ]
         made.append(Session(subject.name, config(subject, disk_mib=sizes.base), steps))
     return made
@@ -108,7 +103,7 @@ def _busy(sizes, config):
     made = []
     for subject in SUBJECTS + (OURS_NO_HINTS,):
         step = _step("busy", subject, sizes, _use, sizes.used + OWN_MIB, 50,
-                     at_most=LONG_REPETITIONS, begin=_start_work, finish=_finish_work)
+                     begin=_start_work, finish=_finish_work)
         made.append(Session(f"{subject.name}-busy",
                             lambda subject=subject: _with_compiler(config(subject)), [step]))
     return made
@@ -128,16 +123,15 @@ def _curve(sizes, config):
             work = _work(subject, curve_name(sizes, mib), lambda bench, sizes, record, used=used:
                          bench.guest.touch(used), sizes, used + OWN_MIB)
             step = Step("curve", subject.name, curve_name(sizes, mib), work, 5 + mib / 1000,
-                        CURVE_REPETITIONS)
+                        in_a_row=True)
             made.append(Session(f"{subject.name}-{mib}", config(subject, mib), [step]))
     return made
 
 
-def _step(state, subject, sizes, prepare, needed_mib, seconds, at_most=1 << 30, begin=None,
-          finish=None):
+def _step(state, subject, sizes, prepare, needed_mib, seconds, begin=None, finish=None):
     case = case_name(sizes, state)
     return Step(state, subject.name, case,
-                _work(subject, case, prepare, sizes, needed_mib, begin, finish), seconds, at_most)
+                _work(subject, case, prepare, sizes, needed_mib, begin, finish), seconds)
 
 
 def _work(subject, case, prepare, sizes, needed_mib, begin=None, finish=None):

@@ -25,7 +25,8 @@ class Step:
 
     key: what it is about, in a word; subject and case: the row's names.
     work(bench, record): measures; record(metric, value) takes each figure.
-    seconds: about how long it takes. at_most: repetitions that are enough.
+    seconds: about how long it takes. in_a_row: the first guest is measured in all repetitions of
+    it, one after the other, and no other guest is booted for it.
     """
 
     key: str
@@ -33,7 +34,7 @@ class Step:
     case: str
     work: object
     seconds: float
-    at_most: int = 1 << 30
+    in_a_row: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,13 @@ class Session:
     config: object
     steps: list = field(default_factory=list)
 
-    def matching(self, pattern, repetition=1):
+    def matching(self, pattern, repetition=1, repetitions=1):
         """This session with the steps that a filter of "KEY SUBJECT" and a repetition leave."""
-        steps = [step for step in self.steps if repetition <= step.at_most
-                 and pattern.search(f"{step.key} {step.subject}")]
+        first = repetition == 1
+        steps = []
+        for step in self.steps:
+            if pattern.search(f"{step.key} {step.subject}"):
+                steps += [step] * ((repetitions if first else 0) if step.in_a_row else 1)
         return Session(self.name, self.config, steps)
 
     def seconds(self):
