@@ -8,6 +8,7 @@
  */
 #include "abi.h"
 #include "balloon.h"
+#include "precopy.h"
 #include "dirty_log.h"
 
 static bool fb_offers(const FbBalloon *balloon, unsigned int bit)
@@ -158,16 +159,16 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 	fb_balloon_add_queues(balloon);
 	if (fb_offers(balloon, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
 		fb_hinting_realize(balloon);
-	fb_prefault_realize(&balloon->prefault, balloon->prefault_incoming);
 	fb_hole_skip_realize(balloon); /* last, so that it is the first to be notified */
+	fb_precopy_realize(balloon);
 }
 
 static void fb_balloon_unrealize(DeviceState *dev)
 {
 	FbBalloon *balloon = FB_BALLOON(dev);
 
+	fb_precopy_unrealize(balloon);
 	fb_hole_skip_unrealize(balloon);
-	fb_prefault_unrealize(&balloon->prefault);
 	if (balloon->hint.vq)
 		fb_hinting_unrealize(balloon);
 	qemu_remove_balloon_handler(&balloon->core);
@@ -191,7 +192,7 @@ static int fb_balloon_post_load(void *opaque, int version_id)
 	/* No migration is going on over here: what the driver still holds can go. */
 	if (*state != FB_HINT_STOP)
 		*state = FB_HINT_DONE;
-	fb_prefault_loaded(&balloon->prefault);
+	fb_density_loaded(balloon);
 	fb_ctrl_loaded(&balloon->core);
 	fb_statsq_post_load(balloon);
 	return 0;
@@ -248,7 +249,6 @@ static const VMStateDescription fb_vmstate_device = {
 			&fb_vmstate_hint,
 			&fb_vmstate_poison,
 			&fb_vmstate_ctrlq,
-			&fb_vmstate_hole_skip,
 			NULL,
 		},
 };
@@ -280,7 +280,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BIT64("ctrl-vq", FbBalloon, offered, VIRTIO_FASTBALLOON_F_CTRL_VQ, true),
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
-	DEFINE_PROP_BOOL("prefault-incoming", FbBalloon, prefault_incoming, true),
+	DEFINE_PROP_BOOL("density-map", FbBalloon, density.enabled, true),
 	DEFINE_PROP_BOOL("prealloc-on-deflate", FbBalloon, prealloc_on_deflate, false),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),
 	DEFINE_PROP_END_OF_LIST(),

@@ -11,11 +11,11 @@
 #include "compat/qemu.h"
 
 #include "ctrlq.h"
+#include "density.h"
 #include "fastballoon_device.h"
 #include "hinting.h"
 #include "populate.h"
 #include "hole_skip.h"
-#include "prefault.h"
 #include "queue.h"
 
 #define TYPE_FB_BALLOON "virtio-fastballoon-device"
@@ -52,7 +52,7 @@ struct FbBalloon {
 	FbHinting hinting;
 	FbPopulate populate;
 	struct fb_host_ops host_ops; /* those of host.c that the properties ask for */
-	FbPrefault prefault;
+	FbDensity density;
 	FbHoleSkip hole_skip;
 
 	/* Properties. */
@@ -60,7 +60,6 @@ struct FbBalloon {
 	bool hint_logged;
 	bool eager_clear;
 	bool prealloc_on_deflate;
-	bool prefault_incoming;
 	IOThread *iothread; /* accepted for the stock device's command lines, see hinting.c */
 };
 

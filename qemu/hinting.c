@@ -4,14 +4,14 @@
  *
  * Theory of operation
  * -------------------
- * A migration reports, in this order: BEFORE and AFTER the first bitmap sync, SETUP, then a
- * BEFORE and AFTER pair for each further sync, COMPLETE, CLEANUP. Each sync opens a round:
+ * A migration reports, in this order: BEFORE and AFTER the first bitmap sync, then, behind the
+ * setup, a BEFORE and AFTER pair for each further sync, COMPLETE, CLEANUP. Each sync opens a round:
  *
  *   BEFORE    stop: hints that are still queued are void.
  *   AFTER     the dirty log is made exact (dirty_log.c); only then a new command id goes out,
  *             so that whatever the driver sees free from now on is safe to skip, since every
- *             later write is logged. In the first round the id waits for SETUP.
- *   SETUP     first id, then up to FB_HINT_FIRST_ROUND_MS for the driver to end its walk:
+ *             later write is logged. In the first round the id waits for the setup.
+ *   setup     (precopy.c) first id, then up to FB_HINT_FIRST_ROUND_MS for the driver to end its walk:
  *             nothing has been sent yet, and ram_save_iterate() would hold the bitmap's lock
  *             against the hints. Runs without the BQL in QEMU 7.2; where it is held, the
  *             hints could not be handled, so there is no waiting.
@@ -152,7 +152,7 @@ static void fb_hinting_done(FbBalloon *balloon)
 	fb_hinting_tell_driver(balloon);
 }
 
-static void fb_hinting_first_round(FbBalloon *balloon)
+void fb_hinting_first_round(FbBalloon *balloon)
 {
 	FbHinting *hinting = &balloon->hinting;
 	bool must_lock = !qemu_mutex_iothread_locked();
@@ -193,9 +193,6 @@ static int fb_hinting_notify(NotifierWithReturn *notifier, void *data)
 		break;
 	case PRECOPY_NOTIFY_AFTER_BITMAP_SYNC:
 		fb_hinting_after_sync(balloon);
-		break;
-	case PRECOPY_NOTIFY_SETUP:
-		fb_hinting_first_round(balloon);
 		break;
 	case PRECOPY_NOTIFY_COMPLETE:
 	case PRECOPY_NOTIFY_CLEANUP:

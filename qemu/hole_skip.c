@@ -7,7 +7,7 @@
  * Memory that was never written, or given back by the balloon or by free page reporting, has no
  * page behind it. It reads zero here, and zero in the memory of a fresh QEMU over there. It is
  * taken out of the bitmap of the first round, between the first sync and the first page that is
- * sent (PRECOPY_NOTIFY_SETUP), with no help of the guest:
+ * sent (precopy.c), with no help of the guest:
  *
  *   1  the dirty log is made exact (dirty_log.c): from here on every write enters the log, and
  *      the next sync finds it there;
@@ -35,12 +35,16 @@
  * Not files with a name, since one at the destination may have content from before, and private
  * mappings of files, whose content is in two places. ROMs and device memory are no backends.
  *
- * The destination is asked as well: the device's state carries the names of the RAM blocks of
- * which memory was skipped, and loading it fails where such a block is a file with a name.
+ * The destination is asked as well: ahead of the first page the stream names the RAM blocks of
+ * which memory was skipped, and loading it fails where such a block is a file with a name. The
+ * source then finds the connection closed, and goes on.
  */
 #include "balloon.h"
 #include "dirty_log.h"
 #include "hole_skip.h"
+
+/* Most RAM blocks that a stream may name. */
+#define FB_HOLE_BLOCKS_MAX 256
 
 /* A piece of a RAM block, offsets in bytes. */
 typedef struct FbHole {
@@ -172,8 +176,8 @@ static int fb_hole_skip_block(RAMBlock *rb, struct fb_hole_scan *scan, FbHoleRes
 	return 0;
 }
 
-/* Look at all blocks. The names of those with memory skipped are added to @names. */
-static void fb_hole_skip_blocks(struct fb_hole_scan *scan, FbHoleResult *result, GString *names)
+/* Look at all blocks. Those with memory skipped are named to the destination. */
+static void fb_hole_skip_blocks(struct fb_hole_scan *scan, FbHoleResult *result, QEMUFile *f)
 {
 	const char *reason = "there is no memory backend";
 	bool looked = false;
@@ -195,20 +199,13 @@ static void fb_hole_skip_blocks(struct fb_hole_scan *scan, FbHoleResult *result,
 		else
 			looked = true;
 		if (result->skipped_bytes > before)
-			g_string_append_printf(names, "%s\n", rb->idstr);
+			qemu_put_counted_string(f, rb->idstr);
 	}
 	if (!looked)
 		result->off_reason = reason;
 }
 
-static void fb_hole_forget_names(FbHoleSkip *hole_skip)
-{
-	g_free(hole_skip->names);
-	hole_skip->names = NULL;
-	hole_skip->names_len = 0;
-}
-
-static void fb_hole_publish(FbHoleSkip *hole_skip, const FbHoleResult *result, GString *names)
+static void fb_hole_publish(FbHoleSkip *hole_skip, const FbHoleResult *result)
 {
 	bool must_lock = !qemu_mutex_iothread_locked();
 
@@ -216,19 +213,14 @@ static void fb_hole_publish(FbHoleSkip *hole_skip, const FbHoleResult *result, G
 		qemu_mutex_lock_iothread();
 	hole_skip->result = *result;
 	hole_skip->skipped_bytes += result->skipped_bytes;
-	fb_hole_forget_names(hole_skip);
-	hole_skip->names_len = names->len;
-	if (names->len)
-		hole_skip->names = (uint8_t *)g_strndup(names->str, names->len);
 	if (must_lock)
 		qemu_mutex_unlock_iothread();
 }
 
-static void fb_hole_skip_run(FbBalloon *balloon)
+void fb_hole_skip_run(FbBalloon *balloon, QEMUFile *f)
 {
 	int64_t began_us = g_get_monotonic_time();
 	FbHoleResult result = { .off_reason = fb_hole_off_reason(balloon) };
-	g_autoptr(GString) names = g_string_new(NULL);
 
 	if (!result.off_reason) {
 		struct fb_hole_scan scan;
@@ -236,12 +228,13 @@ static void fb_hole_skip_run(FbBalloon *balloon)
 		fb_hole_scan_open(&scan);
 		if (balloon->eager_clear)
 			fb_dirty_log_clear();
-		fb_hole_skip_blocks(&scan, &result, names);
+		fb_hole_skip_blocks(&scan, &result, f);
 		fb_hole_scan_close(&scan);
 		result.scan_us = g_get_monotonic_time() - began_us;
 	}
+	qemu_put_byte(f, 0);
 	result.state = result.off_reason ? FB_HOLE_OFF : FB_HOLE_ACTIVE;
-	fb_hole_publish(&balloon->hole_skip, &result, names);
+	fb_hole_publish(&balloon->hole_skip, &result);
 }
 
 static int fb_hole_skip_notify(NotifierWithReturn *notifier, void *data)
@@ -249,13 +242,8 @@ static int fb_hole_skip_notify(NotifierWithReturn *notifier, void *data)
 	FbHoleSkip *hole_skip = container_of(notifier, FbHoleSkip, notifier);
 	PrecopyNotifyData *precopy = data;
 
-	if (precopy->reason == PRECOPY_NOTIFY_SETUP) {
-		fb_hole_skip_run(container_of(hole_skip, FbBalloon, hole_skip));
-	} else if (precopy->reason == PRECOPY_NOTIFY_CLEANUP) {
-		if (hole_skip->result.state == FB_HOLE_ACTIVE)
-			hole_skip->result.state = FB_HOLE_DONE;
-		fb_hole_forget_names(hole_skip);
-	}
+	if (precopy->reason == PRECOPY_NOTIFY_CLEANUP && hole_skip->result.state == FB_HOLE_ACTIVE)
+		hole_skip->result.state = FB_HOLE_DONE;
 	return 0;
 }
 
@@ -280,45 +268,23 @@ static int fb_hole_check_destination(const char *name)
 	return -EINVAL;
 }
 
-static int fb_hole_post_load(void *opaque, int version_id)
+int fb_hole_skip_load(QEMUFile *f)
 {
-	FbBalloon *balloon = opaque;
-	FbHoleSkip *hole_skip = &balloon->hole_skip;
-	g_autofree char *text = g_strndup((char *)hole_skip->names, hole_skip->names_len);
-	g_auto(GStrv) names = g_strsplit(text, "\n", -1);
-	int ret = 0;
-	char **name;
+	char name[256];
+	int blocks, ret;
 
-	fb_hole_forget_names(hole_skip);
 	RCU_READ_LOCK_GUARD();
-	for (name = names; *name && !ret; name++) {
-		if (**name)
-			ret = fb_hole_check_destination(*name);
+	for (blocks = 0; blocks < FB_HOLE_BLOCKS_MAX; blocks++) {
+		if (!qemu_get_counted_string(f, name))
+			return qemu_file_get_error(f);
+		ret = fb_hole_check_destination(name);
+		if (ret)
+			return ret;
 	}
-	return ret;
+	error_report("virtio-fastballoon: malformed list of skipped memory: more than %d blocks",
+		     FB_HOLE_BLOCKS_MAX);
+	return -EINVAL;
 }
-
-static bool fb_hole_needed(void *opaque)
-{
-	FbBalloon *balloon = opaque;
-
-	return balloon->hole_skip.names_len;
-}
-
-const VMStateDescription fb_vmstate_hole_skip = {
-	.name = "virtio-fastballoon-device/hole-skip",
-	.version_id = 1,
-	.minimum_version_id = 1,
-	.needed = fb_hole_needed,
-	.post_load = fb_hole_post_load,
-	.fields =
-		(VMStateField[]){
-			VMSTATE_UINT32(hole_skip.names_len, FbBalloon),
-			VMSTATE_VBUFFER_ALLOC_UINT32(hole_skip.names, FbBalloon, 0, NULL,
-						     hole_skip.names_len),
-			VMSTATE_END_OF_LIST(),
-		},
-};
 
 static bool fb_visit_text(Visitor *v, const char *name, const char *text, Error **errp)
 {
@@ -387,5 +353,4 @@ void fb_hole_skip_realize(FbBalloon *balloon)
 void fb_hole_skip_unrealize(FbBalloon *balloon)
 {
 	precopy_remove_notifier(&balloon->hole_skip.notifier);
-	fb_hole_forget_names(&balloon->hole_skip);
 }

@@ -42,25 +42,29 @@ typedef struct FbHoleResult {
  * @enabled: the hole-skip property.
  * @result: under the BQL.
  * @skipped_bytes: of all migrations since the device was created.
- * @names: RAM blocks of which memory was skipped in the migration in progress, each name ended
- *         by a newline; on the destination, what the source sent. NULL for none.
- * @names_len: its length.
  */
 typedef struct FbHoleSkip {
 	NotifierWithReturn notifier;
 	bool enabled;
 	FbHoleResult result;
 	uint64_t skipped_bytes;
-	uint8_t *names;
-	uint32_t names_len;
 } FbHoleSkip;
 
 /** fb_hole_properties_add() - make the properties; hole skip is on. */
 void fb_hole_properties_add(FbBalloon *balloon);
 void fb_hole_skip_realize(FbBalloon *balloon);
+/**
+ * fb_hole_skip_run() - take holes out of the bitmap of the first round, before any page is sent.
+ * @f: takes the names of the RAM blocks of which memory was skipped.
+ */
+void fb_hole_skip_run(FbBalloon *balloon, QEMUFile *f);
+/**
+ * fb_hole_skip_load() - read these names on the destination.
+ *
+ * Return: 0, or a negative errno where memory of a block that has old content was skipped, where
+ * a block is not here, or where the stream is malformed.
+ */
+int fb_hole_skip_load(QEMUFile *f);
 void fb_hole_skip_unrealize(FbBalloon *balloon);
-
-/* A subsection that asks the destination whether the memory skipped is zero over there. */
-extern const VMStateDescription fb_vmstate_hole_skip;
 
 #endif /* FASTBALLOON_QEMU_HOLE_SKIP_H */

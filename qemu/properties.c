@@ -33,8 +33,7 @@ static bool fb_visit_counters(Visitor *v, const FbBalloon *balloon, Error **errp
 		{ "hinted-bytes", hint->hinted_bytes },
 		{ "stale-hint-bytes", hint->stale_bytes },
 		{ "hole-skipped-bytes", balloon->hole_skip.skipped_bytes },
-		{ "prefaulted-bytes", balloon->prefault.backed_bytes },
-		{ "prefault-returned-bytes", balloon->prefault.returned_bytes },
+		{ "small-page-bytes", balloon->density.small_page_bytes },
 		{ "refused", c->refused + hint->refused },
 	};
 	size_t i;

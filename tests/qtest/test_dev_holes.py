@@ -293,14 +293,10 @@ def test_all_is_dirty_again_where_the_second_look_fails(start):
 
 
 def test_a_destination_with_old_content_refuses(start, tmp_path):
-    """The source can't see what memory the destination has: that one looks itself.
-
-    With return-path, QEMU tells the source, which goes on.
-    """
+    """The source can't see what memory the destination has: that one looks, and the source goes on."""
     (tmp_path / "memory").write_bytes(b"\xee" * machine.RAM_BYTES)
     destination = backend("file", share=True, mem_path=tmp_path / "memory")
     pair = Pair(start, backend("ram"), destination)
-    migration.set_capability(pair.qemu, "return-path")
     pair.channel.start(pair.qemu)
     assert pair.destination.wait_exit() != 0
     wait_for(lambda: migration.status(pair.qemu) == "failed", "failed")

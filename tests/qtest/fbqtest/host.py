@@ -14,13 +14,15 @@ RESERVE_BYTES = 2 << 30  # memory of the machine that a pool leaves alone
 
 
 def _mappings(pid):
-    """For each mapping: its size in bytes and the fields of smaps, in bytes."""
+    """For each mapping: its size in bytes, its flags, and the fields of smaps, in bytes."""
     found = []
     for line in Path(f"/proc/{pid}/smaps").read_text(encoding="ascii").splitlines():
         bounds = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
         if bounds:
             found.append({"size": int(bounds[2], 16) - int(bounds[1], 16)})
             continue
+        if line.startswith("VmFlags:"):
+            found[-1]["flags"] = set(line.split()[1:])
         field = re.match(r"(\w+): +(\d+) kB", line)
         if field:
             found[-1][field[1]] = int(field[2]) << 10
