@@ -77,6 +77,21 @@ def test_fresh_memory_is_used_during_the_migration(own_guest):
         guest.command("stop verify")
 
 
+def test_several_streams(own_guest):
+    """With multifd, too, holes and what is hinted are not sent, and nothing is lost."""
+    guest = own_guest(pair_config(OURS_ON_OURS, memory_mib=1024, reporting=False), "streams",
+                      copies=2)
+    guest.start_verifier(64, rate_mib_s=50)
+    guest.touch(500)
+    for _ in range(2):
+        told = {}
+        result = migrate(guest, capabilities=("multifd",), inspect=_told(guest, told))
+        assert told["state"] == "done" and told["skipped-bytes"] > 100 * MIB
+        assert result.sent_bytes < (USED_MIB + 64) * MIB
+    guest.set_verifier_rate(0)
+    assert guest.wait_verifier_passes(2).text == "ok"
+
+
 def test_saved_to_a_file_and_restored(own_guest, tmp_path):
     """A snapshot is as large as the memory in use, and the guest that it makes goes on."""
     guest = own_guest(pair_config(OURS_ON_OURS, memory_mib=1024), "saved", copies=2)

@@ -11,7 +11,7 @@ DEVICE_MODERN = 0x1045
 DEVICE_TRANSITIONAL = 0x1002
 
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, NEEDS_RESET = 1, 2, 4, 8, 64
-F_INDIRECT_DESC, F_EVENT_IDX, F_VERSION_1 = 28, 29, 32
+F_INDIRECT_DESC, F_EVENT_IDX, F_VERSION_1, F_RING_RESET = 28, 29, 32, 40
 
 DESC_NEXT, DESC_WRITE, DESC_INDIRECT = 1, 2, 4
 DESC_SIZE = 16
@@ -80,6 +80,13 @@ class Modern:
             self.qtest.store(self.common + offset, 4, gpa & 0xffffffff)
             self.qtest.store(self.common + offset + 4, 4, gpa >> 32)
         self.qtest.store(self.common + 28, 2, 1)
+
+    def reset_queue(self, index):
+        """Reset one queue, for which F_RING_RESET has to be negotiated."""
+        self.qtest.store(self.common + 22, 2, index)
+        self.qtest.store(self.common + 58, 2, 1)
+        assert self.qtest.load(self.common + 58, 2) == 0, "the reset is not over"
+        assert self.qtest.load(self.common + 28, 2) == 0, "the queue is still enabled"
 
     def notify(self, queue):
         address = self.windows[CAP_NOTIFY] + queue.notify_offset * self.notify_step
@@ -247,6 +254,11 @@ class VirtioDevice:
         self.queues[index] = Queue(self.transport, index, size, gpa)
         self.transport.enable_queue(self.queues[index])
         return self.queues[index]
+
+    def renew_queue(self, queue):
+        """Reset one queue and set it up again, elsewhere; returns the new one."""
+        self.transport.reset_queue(queue.index)
+        return self.make_queue_at(queue.index, max(q.end for q in self.queues.values()))
 
     def driver_ok(self):
         self.transport.set_status(self.transport.status() | DRIVER_OK)
