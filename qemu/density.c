@@ -168,12 +168,24 @@ static bool fb_density_may_apply(RAMBlock *rb)
 	       fb_density_fits(rb);
 }
 
+/*
+ * Write to a page what is there already; no guest runs yet. The kernel can join mappings again
+ * that were cut out of one that had a written page, and not those that got their first one apart.
+ */
+static void fb_density_write_page(RAMBlock *rb)
+{
+	volatile uint8_t *byte = rb->host;
+
+	*byte = *byte;
+}
+
 /* A host that takes no advice loads as it would without it. */
 static void fb_density_apply(FbDensity *density, RAMBlock *rb, const unsigned long *sparse,
 			     size_t n, unsigned int shift)
 {
 	size_t start = find_first_bit(sparse, n);
 
+	fb_density_write_page(rb);
 	while (start < n) {
 		size_t end = find_next_zero_bit(sparse, n, start);
 		uint64_t from = (uint64_t)start << shift;
