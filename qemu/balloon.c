@@ -167,6 +167,7 @@ static void fb_balloon_unrealize(DeviceState *dev)
 {
 	FbBalloon *balloon = FB_BALLOON(dev);
 
+	fb_incoming_poll_end(&balloon->incoming_poll);
 	fb_precopy_unrealize(balloon);
 	fb_hole_skip_unrealize(balloon);
 	if (balloon->hint.vq)
@@ -193,6 +194,7 @@ static int fb_balloon_post_load(void *opaque, int version_id)
 	if (*state != FB_HINT_STOP)
 		*state = FB_HINT_DONE;
 	fb_density_loaded(balloon);
+	fb_incoming_poll_end(&balloon->incoming_poll);
 	fb_ctrl_loaded(&balloon->core);
 	fb_statsq_post_load(balloon);
 	return 0;
@@ -281,6 +283,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
 	DEFINE_PROP_BOOL("density-map", FbBalloon, density.enabled, true),
+	DEFINE_PROP_UINT32("incoming-poll-us", FbBalloon, incoming_poll.poll_us, 100),
 	DEFINE_PROP_BOOL("prealloc-on-deflate", FbBalloon, prealloc_on_deflate, false),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),
 	DEFINE_PROP_END_OF_LIST(),

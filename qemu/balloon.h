@@ -16,6 +16,7 @@
 #include "hinting.h"
 #include "populate.h"
 #include "hole_skip.h"
+#include "incoming_poll.h"
 #include "queue.h"
 
 #define TYPE_FB_BALLOON "virtio-fastballoon-device"
@@ -53,6 +54,7 @@ struct FbBalloon {
 	FbPopulate populate;
 	struct fb_host_ops host_ops; /* those of host.c that the properties ask for */
 	FbDensity density;
+	FbIncomingPoll incoming_poll;
 	FbHoleSkip hole_skip;
 
 	/* Properties. */

@@ -35,9 +35,12 @@ static int fb_precopy_save_setup(QEMUFile *f, void *opaque)
 
 static int fb_precopy_load_state(QEMUFile *f, void *opaque, int version_id)
 {
+	FbBalloon *balloon = opaque;
 	int ret = fb_hole_skip_load(f);
 
-	return ret ? ret : fb_density_load(opaque, f);
+	if (runstate_check(RUN_STATE_INMIGRATE))
+		fb_incoming_poll_begin(&balloon->incoming_poll, f);
+	return ret ? ret : fb_density_load(balloon, f);
 }
 
 static const SaveVMHandlers fb_precopy_handlers = {
