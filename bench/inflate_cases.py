@@ -30,6 +30,8 @@ KEEP_CURVE = (24, 48, 96, 384, 0)
 FILES_SPARE_MIB = 256
 RESIZE_SECONDS = 90
 PAUSE_SECONDS = 0.3
+# Some 50 holds of a zone's lock each.
+LOCK_CYCLES = 100
 NEVER = "never-ballooned"
 # Forced choices of our driver; the first row of ours is what it chooses by itself.
 TRANSPORTS = ("sg", "bitmap", "pfn")
@@ -91,7 +93,7 @@ def _base_sessions(sizes, config):
               _resize("transport/report", OURS, populated, sizes.given, 5, "transport=report")]
     return [
         Session("stock", config(STOCK), both(STOCK)),
-        Session("ours", config(OURS), both(OURS) + forced + [
+        Session("ours", config(OURS), both(OURS) + [_lock_holds(sizes)] + forced + [
             _resize("base/stock-on-ours", STOCK_ON_OURS, populated, sizes.given, 9)]),
         Session("ours-on-stock", config(OURS_ON_STOCK, reporting=True),
                 both(OURS_ON_STOCK) + on_stock),
@@ -255,6 +257,24 @@ def scattered_share(guest):
         free += sum(pages)
         small += sum(pages[:9])
     return small / free if free else 0.0
+
+
+def lock_case(sizes):
+    """Name of the case of the zones' locks."""
+    return f"zone->lock, {LOCK_CYCLES} cycles of {gigabytes(sizes.given)} of {gigabytes(sizes.base)}"
+
+
+def _lock_holds(sizes):
+    """Inflate and deflate so often that the longest holds say something."""
+    def work(bench, record):
+        bench.use_driver(OURS.driver)
+        bench.show(f"inflate and deflate {LOCK_CYCLES} times")
+        for _ in range(LOCK_CYCLES):
+            for target_mib in (sizes.base - sizes.given, sizes.base):
+                bench.guest.set_memory(target_mib, RESIZE_SECONDS)
+        costs.record_driver(bench.guest, record)
+
+    return Step("base/zone-lock", OURS.name, lock_case(sizes), work, 12)
 
 
 def _touch_again(key, subject, case, given_mib):
