@@ -2,9 +2,9 @@
 /*
  * holds.c - how long the driver holds zone->lock.
  *
- * Each hold is bounded by what it may do: FB_BUDDY_HOLD_BLOCKS blocks, or one pageblock's
- * pages. How long that takes is counted here, in a histogram for each path, together with
- * what was done.
+ * Each hold is bounded by what it may do: FB_BUDDY_HOLD_BLOCKS blocks, or as many looks at a page
+ * as a pageblock has pages. How long that takes is counted here, in a histogram for each path,
+ * together with what was done.
  *
  * In a virtual machine a hold may look long because the host ran something else meanwhile.
  * So reading the file also measures a control: work of a fixed amount, about as long as the

@@ -2,9 +2,10 @@
 /*
  * walk.c - looking for free memory by page frame number.
  *
- * Free blocks are read under their zone's lock, one pageblock (512 pages on x86) per hold, so
- * that nobody waits for long. Neighbouring blocks grow together into runs, also over the ends
- * of pageblocks, and runs shorter than a minimum are left out. A run that is reported was free
+ * Free blocks are read under their zone's lock, with FB_WALK_LOOKS looks at a page per hold, so
+ * that nobody waits for long. A free block takes one look, whatever its size: a hold covers a
+ * pageblock of small pages (512 on x86), and gigabytes of large free blocks. Neighbouring blocks
+ * grow together into runs, also from hold to hold, and runs shorter than a minimum are left out. A run that is reported was free
  * when it was read; nothing keeps it so. Pages on per-CPU lists are not seen.
  *
  * Memory that is taken offline: a section that is online while zone->lock is held, interrupts
@@ -19,10 +20,13 @@
 #include "run.h"
 #include "walk.h"
 
-/* The callback hears of a walk that finds nothing after this many pageblocks. */
+/* The callback hears of a walk that finds nothing after this many holds. */
 #define FB_WALK_HEARTBEAT 64
 
-/* A hold of the lock ends after this many runs, so that they fit on the stack. */
+/* A hold of the lock ends after this many looks at a page, */
+#define FB_WALK_LOOKS 512
+
+/* and after this many runs, so that they fit on the stack. */
 #define FB_WALK_FOUND 32
 
 static int fb_walk_zone(struct zone *zone, void *opaque, fb_walk_visit *visit)
@@ -76,10 +80,10 @@ int fb_walk_pageblocks(void *opaque, fb_walk_visit *visit)
  * @min_pages: shorter runs are left out.
  * @callback: takes the runs.
  * @opaque: passed to @callback.
- * @open: the run that the next pageblock may continue.
+ * @open: the run that the next hold may continue.
  * @found: runs of what was just read.
  * @nr_found: their number.
- * @quiet: pageblocks since the callback was last called.
+ * @quiet: holds since the callback was last called.
  * @holds: counts the holds of a zone's lock.
  */
 struct fb_walk {
@@ -104,39 +108,46 @@ static int fb_walk_emit(struct fb_walk *walk)
 	return walk->callback(walk->opaque, run.pfn, run.nr_pages);
 }
 
-/* Keep a run of this pageblock, unless it is short and cannot grow over the pageblock's ends. */
-static void fb_walk_keep(struct fb_walk *walk, const struct fb_run *run, unsigned long start,
-			 unsigned long end)
+/* Keep a run of this hold, unless it is short and cannot grow together with another hold's. */
+static void fb_walk_keep(struct fb_walk *walk, const struct fb_run *run, bool may_grow)
 {
-	bool inner = run->pfn > start && run->pfn + run->nr_pages < end;
-
-	if (run->nr_pages && !(inner && run->nr_pages < walk->min_pages))
+	if (run->nr_pages && (may_grow || run->nr_pages >= walk->min_pages))
 		walk->found[walk->nr_found++] = *run;
 }
 
-/* Find runs of a pageblock; its zone's lock is held. Returns where it has looked up to. */
+/*
+ * Find runs from @start on; the zone's lock is held. Returns where it has looked up to, which is
+ * @start if there is no memory; @looks counts looks at a page.
+ */
 static unsigned long fb_walk_read(struct fb_walk *walk, struct zone *zone, unsigned long start,
-				  unsigned long end)
+				  unsigned int *looks)
 {
+	unsigned long pfn = start, online_end = start, zone_end = zone_end_pfn(zone);
 	struct fb_run run = {};
-	unsigned long pfn = start;
 
 	lockdep_assert_held(&zone->lock);
-	while (pfn < end && walk->nr_found < FB_WALK_FOUND - 1) {
-		struct page *page = pfn_to_page(pfn);
+	while (pfn < zone_end && *looks < FB_WALK_LOOKS && walk->nr_found < FB_WALK_FOUND - 1) {
 		unsigned long nr_pages = 1;
+		struct page *page;
 
+		if (pfn >= online_end) {
+			if (!pfn_to_online_page(pfn))
+				break;
+			online_end = pageblock_end_pfn(pfn);
+		}
+		page = pfn_to_page(pfn);
+		++*looks;
 		if (PageBuddy(page) && page_zone(page) == zone &&
 		    fb_buddy_order(page) < FB_NR_ORDERS) {
 			nr_pages = 1UL << fb_buddy_order(page);
 			fb_run_extend(&run, pfn, nr_pages);
 		} else {
-			fb_walk_keep(walk, &run, start, end);
+			fb_walk_keep(walk, &run, run.pfn == start);
 			run.nr_pages = 0;
 		}
 		pfn += nr_pages;
 	}
-	fb_walk_keep(walk, &run, start, end);
+	fb_walk_keep(walk, &run, true);
 	return pfn;
 }
 
@@ -160,17 +171,19 @@ static int fb_walk_read_visit(void *opaque, struct zone *zone, unsigned long *pf
 			      unsigned long end)
 {
 	struct fb_walk *walk = opaque;
-	unsigned long flags, from_pfn = *pfn;
+	unsigned long flags, read_pfn;
+	unsigned int looks = 0;
 	u64 held_ns;
 	int err;
 
 	walk->nr_found = 0;
 	spin_lock_irqsave(&zone->lock, flags);
 	held_ns = fb_holds_clock();
-	*pfn = pfn_to_online_page(*pfn) ? fb_walk_read(walk, zone, *pfn, end) : end;
+	read_pfn = fb_walk_read(walk, zone, *pfn, &looks);
 	held_ns = fb_holds_clock() - held_ns;
 	spin_unlock_irqrestore(&zone->lock, flags);
-	fb_holds_add(walk->holds, FB_HOLDS_WALK, held_ns, min(*pfn, end) - from_pfn);
+	fb_holds_add(walk->holds, FB_HOLDS_WALK, held_ns, looks);
+	*pfn = looks ? read_pfn : end;
 
 	err = fb_walk_take_found(walk);
 	if (err || ++walk->quiet < FB_WALK_HEARTBEAT)

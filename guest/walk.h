@@ -13,8 +13,8 @@ struct fb_holds;
  * fb_walk_visit - look at (the rest of) one pageblock.
  * @opaque: as passed to fb_walk_pageblocks().
  * @zone: the zone; its lock is not held.
- * @pfn: where to look; the visitor moves it to where it has looked up to, which is beyond @end
- *       if a free block reaches over it. Below @end it is called again.
+ * @pfn: where to look; the visitor moves it to where it has looked up to, which may be beyond
+ *       @end. Below @end it is called again.
  * @end: end of the pageblock or of the zone.
  *
  * Return: 0 to go on; anything else ends the walk.
