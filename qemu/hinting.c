@@ -152,7 +152,7 @@ static void fb_hinting_done(FbBalloon *balloon)
 	fb_hinting_tell_driver(balloon);
 }
 
-void fb_hinting_begin_first(FbBalloon *balloon)
+void fb_hinting_first_round(FbBalloon *balloon)
 {
 	FbHinting *hinting = &balloon->hinting;
 	bool must_lock = !qemu_mutex_iothread_locked();
@@ -163,14 +163,9 @@ void fb_hinting_begin_first(FbBalloon *balloon)
 		; /* posts of an earlier migration */
 	hinting->off_reason = "there is too little to be sent for hints to pay";
 	hinting->waiting = fb_hinting_begin(balloon) && must_lock;
-	if (must_lock)
-		qemu_mutex_unlock_iothread();
-}
-
-void fb_hinting_wait_first(FbBalloon *balloon)
-{
-	FbHinting *hinting = &balloon->hinting;
-
+	if (!must_lock)
+		return;
+	qemu_mutex_unlock_iothread();
 	if (hinting->waiting)
 		qemu_sem_timedwait(&hinting->driver_through, FB_HINT_FIRST_ROUND_MS);
 	hinting->waiting = false;

@@ -60,10 +60,8 @@ typedef struct FbHinting {
 
 void fb_hinting_realize(FbBalloon *balloon);
 void fb_hinting_unrealize(FbBalloon *balloon);
-/** fb_hinting_begin_first() - ask for the first hints, in the setup of a migration. */
-void fb_hinting_begin_first(FbBalloon *balloon);
-/** fb_hinting_wait_first() - wait for them, up to a limit; without the BQL where it was not held. */
-void fb_hinting_wait_first(FbBalloon *balloon);
+/** fb_hinting_first_round() - ask for the first hints, and wait for them; in the setup. */
+void fb_hinting_first_round(FbBalloon *balloon);
 /** fb_hinting_reset() - the driver has gone: nobody will end the round. */
 void fb_hinting_reset(FbBalloon *balloon);
 /** fb_hinting_wish() - @mode or @min_order was set, at any time. */

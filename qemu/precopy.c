@@ -7,10 +7,9 @@
  * bitmap is there, no page has been sent, and what we write arrives before the first page. In it,
  * in this order:
  *
- *   1  the guest is asked for hints (hinting.c);
- *   2  while it looks, holes are taken out of the bitmap (hole_skip.c);
- *   3  the hints are waited for;
- *   4  what is left is described to the destination (density.c).
+ *   1  holes are taken out of the bitmap (hole_skip.c): what is left tells whether hints pay;
+ *   2  the guest is asked for hints, and they are waited for (hinting.c);
+ *   3  what is left is described to the destination (density.c).
  *
  * In the migration thread, without the BQL; with it where a snapshot is saved (savevm).
  */
@@ -24,11 +23,9 @@ static int fb_precopy_save_setup(QEMUFile *f, void *opaque)
 {
 	FbBalloon *balloon = opaque;
 
-	if (balloon->hint.vq)
-		fb_hinting_begin_first(balloon);
 	fb_hole_skip_run(balloon, f);
 	if (balloon->hint.vq)
-		fb_hinting_wait_first(balloon);
+		fb_hinting_first_round(balloon);
 	fb_density_save(balloon, f);
 	return 0;
 }

@@ -31,8 +31,8 @@ make_root() {
 }
 
 mount_all() {
-	mount -t proc proc "$root/proc" && mount -t tmpfs -o mode=755 tmpfs "$root/dev" ||
-		die "cannot mount below $root"
+	mount -t proc proc "$root/proc" && mount -t sysfs -o ro sysfs "$root/sys" &&
+		mount -t tmpfs -o mode=755 tmpfs "$root/dev" || die "cannot mount below $root"
 	mkdir "$root/dev/shm" "$root/dev/pts"
 	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" ||
 		die "cannot mount below $root"
@@ -44,7 +44,7 @@ mount_all() {
 }
 
 unmount_all() {
-	for folder in dev/pts dev proc; do
+	for folder in dev/pts dev sys proc; do
 		! mountpoint -q "$root/$folder" || umount "$root/$folder" || umount -l "$root/$folder"
 	done
 }

@@ -92,12 +92,13 @@ def test_steps_do_not_spoil_each_other():
 
 
 def test_a_filter_and_the_repetition_choose_steps():
-    """Steps are chosen by key and subject, and left out where they were repeated enough."""
-    steps = [Step("a", "ours", "case", None, 1), Step("a", "ours x=1", "case", None, 1, at_most=2)]
+    """Steps are chosen by key and subject; those in a row are all in the first repetition."""
+    steps = [Step("a", "ours", "case", None, 1), Step("a", "ours x=1", "case", None, 1, True)]
     session = Session("none", None, steps)
     assert session.matching(re.compile("a ours$")).steps == steps[:1]
     assert session.matching(re.compile("")).steps == steps
-    assert session.matching(re.compile(""), repetition=3).steps == steps[:1]
+    assert session.matching(re.compile(""), 1, 3).steps == steps + steps[1:] * 2
+    assert session.matching(re.compile(""), 3, 3).steps == steps[:1]
     assert Session("none", None, []).seconds() == 0
 
 

@@ -112,6 +112,7 @@ def test_drop_caches(own_guest):
     assert features[F_CTRL_VQ] == "1"
     _fill_page_cache(guest, 150)
     guest.start_verifier(64)
+    assert guest.wait_verifier_passes(1).text == "ok"
     assert control.status("drop-caches", caches="pages") == "ok"
     freed = control.asked("drop-caches")["figure-bytes"]
     assert control.status("drop-caches") == "busy"

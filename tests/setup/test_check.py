@@ -75,7 +75,7 @@ def test_suite_out_of_time_tidies_up(suite, tmp_path):
           "def guest():\n"
           "    yield\n"
           f"    pathlib.Path({str(tidied)!r}).touch()\n"
-          "def test_a(guest): time.sleep(300)\n", seconds=3)
+          "def test_a(guest): time.sleep(300)\n", seconds=10)
     assert tidied.exists()
 
 
