@@ -31,7 +31,7 @@ make_root() {
 }
 
 mount_all() {
-	mount -t proc proc "$root/proc" && mount -t sysfs -o ro sysfs "$root/sys" &&
+	mount -t proc proc "$root/proc" && mount -t sysfs sysfs "$root/sys" &&
 		mount -t tmpfs -o mode=755 tmpfs "$root/dev" || die "cannot mount below $root"
 	mkdir "$root/dev/shm" "$root/dev/pts"
 	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" ||
