@@ -69,6 +69,8 @@ def _try_kvm():
         return Accelerator("tcg", "this machine has no /dev/kvm")
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return Accelerator("tcg", "this user may not open /dev/kvm")
+    paths.kernel_image()
+    paths.initramfs()  # where one is missing, nothing was tried
     config = GuestConfig(memory_mib=512, device=None, driver=None)
     started = time.monotonic()
     machine = None
