@@ -37,7 +37,7 @@
 #define FB_DENSITY_BLOCKS_MAX 256
 
 /* Huge pages may waste one byte in so many that are sent. */
-#define FB_DENSITY_WASTE_DIVISOR 8
+#define FB_DENSITY_WASTE_DIVISOR 12
 
 /**
  * struct FbDensityRegion - a piece of a RAM block, of 2^shift bytes.
