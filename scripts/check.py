@@ -66,8 +66,10 @@ def first_line(part):
 
 def run(command, seconds, environment):
     """Runs a command in a process group of its own; returns its status, None if out of time."""
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
-                               start_new_session=True)
+    # Who is started in the background of a shell ignores SIGINT, and its children would, too.
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
