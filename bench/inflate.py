@@ -59,7 +59,8 @@ def notes(accelerator, flush_stock):
         "work without the lock, whose slowest runs show what the host took from the guest; both "
         f"from {costs.HOLDS_LEAST} holds on",
         "never ballooned: a process's first use of as much memory in a guest whose balloon was "
-        "never inflated; touch again: after a balloon cycle over populated memory",
+        "never inflated; touch again: after a balloon cycle over populated memory; before "
+        f"both {cases.WARM_TIMES} times as much host memory is filled and freed",
         "a C program: a program without a guest that populates as much memory, and gives it back "
         "with one madvise",
         f"in every guest a process writes and verifies patterns in {session.VERIFY_MIB} MiB, at "
