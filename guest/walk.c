@@ -5,8 +5,9 @@
  * Free blocks are read under their zone's lock, with FB_WALK_LOOKS looks at a page per hold, so
  * that nobody waits for long. A free block takes one look, whatever its size: a hold covers a
  * pageblock of small pages (512 on x86), and gigabytes of large free blocks. Neighbouring blocks
- * grow together into runs, also from hold to hold, and runs shorter than a minimum are left out. A run that is reported was free
- * when it was read; nothing keeps it so. Pages on per-CPU lists are not seen.
+ * grow together into runs, also from hold to hold, and runs shorter than a minimum are left out.
+ * A run that is reported was free when it was read; nothing keeps it so. Pages on per-CPU lists
+ * are not seen.
  *
  * Memory that is taken offline: a section that is online while zone->lock is held, interrupts
  * off, keeps its memory map until they are on again, since freeing the map needs them.

@@ -193,8 +193,6 @@ static int fb_balloon_post_load(void *opaque, int version_id)
 	/* No migration is going on over here: what the driver still holds can go. */
 	if (*state != FB_HINT_STOP)
 		*state = FB_HINT_DONE;
-	fb_density_loaded(balloon);
-	fb_incoming_poll_end(&balloon->incoming_poll);
 	fb_ctrl_loaded(&balloon->core);
 	fb_statsq_post_load(balloon);
 	return 0;

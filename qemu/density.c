@@ -25,6 +25,10 @@
 #include "balloon.h"
 #include "density.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* A huge page of x86. */
 #define FB_PIECE_BYTES (2 * MiB)
 #define FB_PIECE_SHIFT 21
@@ -169,14 +173,13 @@ static bool fb_density_may_apply(RAMBlock *rb)
 }
 
 /*
- * Write to a page what is there already; no guest runs yet. The kernel can join mappings again
- * that were cut out of one that had a written page, and not those that got their first one apart.
+ * The kernel can join mappings again that were cut out of one that had a page, and not those that
+ * got their first one apart. Backing the page changes no byte, which is vital: a stream of
+ * multifd may be writing to it already. Where Linux is older than 5.14 they stay apart.
  */
-static void fb_density_write_page(RAMBlock *rb)
+static void fb_density_back_page(RAMBlock *rb)
 {
-	volatile uint8_t *byte = rb->host;
-
-	*byte = *byte;
+	madvise(rb->host, qemu_real_host_page_size(), MADV_POPULATE_WRITE);
 }
 
 /* A host that takes no advice loads as it would without it. */
@@ -185,7 +188,7 @@ static void fb_density_apply(FbDensity *density, RAMBlock *rb, const unsigned lo
 {
 	size_t start = find_first_bit(sparse, n);
 
-	fb_density_write_page(rb);
+	fb_density_back_page(rb);
 	while (start < n) {
 		size_t end = find_next_zero_bit(sparse, n, start);
 		uint64_t from = (uint64_t)start << shift;
@@ -224,6 +227,7 @@ static int fb_density_load_block(FbDensity *density, QEMUFile *f)
 
 		sparse[BIT_WORD(i)] |= bits << (i % BITS_PER_LONG);
 	}
+	RCU_READ_LOCK_GUARD();
 	rb = qemu_ram_block_by_name(name);
 	if (fb_density_may_apply(rb))
 		fb_density_apply(density, rb, sparse, n, shift);
@@ -234,7 +238,6 @@ int fb_density_load(FbBalloon *balloon, QEMUFile *f)
 {
 	int blocks, ret;
 
-	RCU_READ_LOCK_GUARD();
 	for (blocks = 0; blocks < FB_DENSITY_BLOCKS_MAX; blocks++) {
 		ret = fb_density_load_block(&balloon->density, f);
 		if (!ret)

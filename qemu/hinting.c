@@ -11,8 +11,8 @@
  *   AFTER     the dirty log is made exact (dirty_log.c); only then a new command id goes out,
  *             so that whatever the driver sees free from now on is safe to skip, since every
  *             later write is logged. In the first round the id waits for the setup.
- *   setup     (precopy.c) first id, then up to FB_HINT_FIRST_ROUND_MS for the driver to end its walk:
- *             nothing has been sent yet, and ram_save_iterate() would hold the bitmap's lock
+ *   setup     (precopy.c) first id, then up to FB_HINT_FIRST_ROUND_MS for the driver to end its
+ *             walk: nothing has been sent yet, and ram_save_iterate() would hold the bitmap's lock
  *             against the hints. Runs without the BQL in QEMU 7.2; where it is held, the
  *             hints could not be handled, so there is no waiting.
  *   COMPLETE, CLEANUP

@@ -250,8 +250,10 @@ static int fb_hole_skip_notify(NotifierWithReturn *notifier, void *data)
 /* Whether a block was zero when this QEMU began, whatever it was that the source skipped. */
 static int fb_hole_check_destination(const char *name)
 {
-	RAMBlock *rb = qemu_ram_block_by_name(name);
+	RAMBlock *rb;
 
+	RCU_READ_LOCK_GUARD();
+	rb = qemu_ram_block_by_name(name);
 	if (!rb) {
 		error_report("virtio-fastballoon: the source skipped memory of '%s', which is "
 			     "not here",
@@ -273,7 +275,6 @@ int fb_hole_skip_load(QEMUFile *f)
 	char name[256];
 	int blocks, ret;
 
-	RCU_READ_LOCK_GUARD();
 	for (blocks = 0; blocks < FB_HOLE_BLOCKS_MAX; blocks++) {
 		if (!qemu_get_counted_string(f, name))
 			return qemu_file_get_error(f);

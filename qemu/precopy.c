@@ -35,14 +35,25 @@ static int fb_precopy_load_state(QEMUFile *f, void *opaque, int version_id)
 	FbBalloon *balloon = opaque;
 	int ret = fb_hole_skip_load(f);
 
-	if (runstate_check(RUN_STATE_INMIGRATE))
+	if (runstate_check(RUN_STATE_INMIGRATE) && !migrate_postcopy_ram())
 		fb_incoming_poll_begin(&balloon->incoming_poll, f);
 	return ret ? ret : fb_density_load(balloon, f);
+}
+
+/* The load is over, whatever came of it: the stream is still open, and no guest runs yet. */
+static int fb_precopy_load_cleanup(void *opaque)
+{
+	FbBalloon *balloon = opaque;
+
+	fb_incoming_poll_end(&balloon->incoming_poll);
+	fb_density_loaded(balloon);
+	return 0;
 }
 
 static const SaveVMHandlers fb_precopy_handlers = {
 	.save_setup = fb_precopy_save_setup,
 	.load_state = fb_precopy_load_state,
+	.load_cleanup = fb_precopy_load_cleanup,
 };
 
 void fb_precopy_realize(FbBalloon *balloon)

@@ -20,6 +20,7 @@ SCATTERED = 56
 SECTION = b"virtio-fastballoon/precopy"
 # What follows the name: the section's instance and version, and the end of the list of holes.
 NUMBERS = 9
+FOOTER = 5
 
 
 def migrated(start, destination="ram", capability=None, **named):
@@ -90,8 +91,20 @@ def test_maps_that_fit_nothing_are_passed_over(start, tmp_path):
     wait_for(lambda: destination.qmp.command("query-status")["status"] == "paused", "it is loaded")
 
 
-def _incoming(start, tmp_path, inserted):
-    """Options that load a saved machine, with that in front of its map."""
+def test_a_stream_without_the_device(start, tmp_path):
+    """It ends behind the map: what the map began is over with the load, not with the device."""
+    end_of_map, end_of_stream = b"\0", b"\0"
+    destination = start(machine.OURS, **HOLES, extra=_incoming(
+        start, tmp_path, end_of_map, end_of_stream))
+    wait_for(lambda: destination.qmp.command("query-status")["status"] != "inmigrate", "loaded")
+    assert destination.alive()
+
+
+def _incoming(start, tmp_path, inserted, instead=None):
+    """Options that load a saved machine, with that in front of its map.
+
+    instead: what follows the section's end (its footer), in place of the rest of the stream.
+    """
     source = start(machine.OURS, hole_skip=False, extra=backend("ram"))
     source.qmp.command("stop")
     path = tmp_path / "saved"
@@ -100,5 +113,6 @@ def _incoming(start, tmp_path, inserted):
     saved = path.read_bytes()
     assert saved.count(SECTION) == 1
     at = saved.index(SECTION) + len(SECTION) + NUMBERS
-    path.write_bytes(saved[:at] + inserted + saved[at:])
+    rest = saved[at:] if instead is None else saved[at + 1:at + 1 + FOOTER] + instead
+    path.write_bytes(saved[:at] + inserted + rest)
     return [*backend("ram"), "-incoming", f"exec:cat {path}"]
