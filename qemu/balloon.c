@@ -161,6 +161,7 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 		fb_hinting_realize(balloon);
 	fb_hole_skip_realize(balloon); /* last, so that it is the first to be notified */
 	fb_precopy_realize(balloon);
+	fb_page_runs_realize(balloon);
 }
 
 static void fb_balloon_unrealize(DeviceState *dev)
@@ -168,6 +169,7 @@ static void fb_balloon_unrealize(DeviceState *dev)
 	FbBalloon *balloon = FB_BALLOON(dev);
 
 	fb_incoming_poll_end(&balloon->incoming_poll);
+	fb_page_runs_unrealize(balloon);
 	fb_precopy_unrealize(balloon);
 	fb_hole_skip_unrealize(balloon);
 	if (balloon->hint.vq)
@@ -281,6 +283,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BOOL("hint-logged", FbBalloon, hint_logged, true),
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
 	DEFINE_PROP_BOOL("density-map", FbBalloon, density.enabled, true),
+	DEFINE_PROP_BOOL("page-runs", FbBalloon, page_runs.enabled, true),
 	DEFINE_PROP_UINT32("incoming-poll-us", FbBalloon, incoming_poll.poll_us, 100),
 	DEFINE_PROP_BOOL("prealloc-on-deflate", FbBalloon, prealloc_on_deflate, false),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),

@@ -17,6 +17,7 @@
 #include "populate.h"
 #include "hole_skip.h"
 #include "incoming_poll.h"
+#include "page_runs.h"
 #include "queue.h"
 
 #define TYPE_FB_BALLOON "virtio-fastballoon-device"
@@ -56,6 +57,7 @@ struct FbBalloon {
 	FbDensity density;
 	FbIncomingPoll incoming_poll;
 	FbHoleSkip hole_skip;
+	FbPageRuns page_runs;
 
 	/* Properties. */
 	uint64_t offered; /* feature bits chosen by properties */

@@ -25,11 +25,16 @@ static void fb_incoming_poll_look_later(FbIncomingPoll *poll)
 	timer_mod(poll->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + FB_POLL_LOOK_MS);
 }
 
+static int64_t fb_incoming_poll_bytes(const FbIncomingPoll *poll)
+{
+	return qemu_file_total_transferred(poll->file) + poll->direct_bytes;
+}
+
 /* In each turn of the main loop. */
 static void fb_incoming_poll_turn(void *opaque)
 {
 	FbIncomingPoll *poll = opaque;
-	int64_t bytes = qemu_file_total_transferred(poll->file);
+	int64_t bytes = fb_incoming_poll_bytes(poll);
 	int64_t now_us = g_get_monotonic_time();
 
 	if (bytes != poll->bytes) {
@@ -45,7 +50,7 @@ static void fb_incoming_poll_turn(void *opaque)
 static void fb_incoming_poll_look(void *opaque)
 {
 	FbIncomingPoll *poll = opaque;
-	int64_t bytes = qemu_file_total_transferred(poll->file);
+	int64_t bytes = fb_incoming_poll_bytes(poll);
 	bool fast = bytes - poll->bytes >= FB_POLL_FAST_BYTES;
 
 	poll->bytes = bytes;
@@ -61,10 +66,16 @@ void fb_incoming_poll_begin(FbIncomingPoll *poll, QEMUFile *file)
 	if (!poll->poll_us || poll->bh)
 		return;
 	poll->file = file;
-	poll->bytes = qemu_file_total_transferred(file);
+	poll->direct_bytes = 0;
+	poll->bytes = fb_incoming_poll_bytes(poll);
 	poll->bh = qemu_bh_new(fb_incoming_poll_turn, poll);
 	poll->timer = timer_new_ms(QEMU_CLOCK_REALTIME, fb_incoming_poll_look, poll);
 	fb_incoming_poll_look_later(poll);
+}
+
+void fb_incoming_poll_received(FbIncomingPoll *poll, size_t bytes)
+{
+	poll->direct_bytes += bytes;
 }
 
 void fb_incoming_poll_end(FbIncomingPoll *poll)

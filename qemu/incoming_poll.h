@@ -13,6 +13,7 @@
  * @bh: runs once in each turn of the main loop while it is kept awake; NULL unless loading.
  * @timer: looks whether data flows again.
  * @file: the stream.
+ * @direct_bytes: received beside its buffer.
  * @bytes: received when we last looked.
  * @since_us: when they were.
  */
@@ -21,12 +22,15 @@ typedef struct FbIncomingPoll {
 	QEMUBH *bh;
 	QEMUTimer *timer;
 	QEMUFile *file;
+	int64_t direct_bytes;
 	int64_t bytes;
 	int64_t since_us;
 } FbIncomingPoll;
 
 /** fb_incoming_poll_begin() - the first section of ours in @file is loaded. Main loop. */
 void fb_incoming_poll_begin(FbIncomingPoll *poll, QEMUFile *file);
+/** fb_incoming_poll_received() - so much was read from the channel below the stream. */
+void fb_incoming_poll_received(FbIncomingPoll *poll, size_t bytes);
 /** fb_incoming_poll_end() - the load is over, or the device goes away. Harmless without a load. */
 void fb_incoming_poll_end(FbIncomingPoll *poll);
 

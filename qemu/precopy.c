@@ -27,6 +27,7 @@ static int fb_precopy_save_setup(QEMUFile *f, void *opaque)
 	if (balloon->hint.vq)
 		fb_hinting_first_round(balloon);
 	fb_density_save(balloon, f);
+	fb_page_runs_begin(balloon, f);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ static bool fb_visit_counters(Visitor *v, const FbBalloon *balloon, Error **errp
 		{ "hinted-bytes", hint->hinted_bytes },
 		{ "stale-hint-bytes", hint->stale_bytes },
 		{ "hole-skipped-bytes", balloon->hole_skip.skipped_bytes },
+		{ "run-sent-bytes", balloon->page_runs.sent_bytes },
 		{ "small-page-bytes", balloon->density.small_page_bytes },
 		{ "refused", c->refused + hint->refused },
 	};
@@ -71,6 +72,7 @@ void fb_properties_add(FbBalloon *balloon)
 	fb_hint_properties_add(balloon);
 	fb_ctrl_properties_add(balloon);
 	fb_hole_properties_add(balloon);
+	fb_page_runs_properties_add(balloon);
 }
 
 static bool fb_property_is_ours(const char *name)

@@ -34,6 +34,7 @@ static const struct fb_number fb_status_counters[] = {
 	{ "hinted-bytes", "hinted", true },
 	{ "stale-hint-bytes", "hinted too late", true },
 	{ "hole-skipped-bytes", "skipped as holes", true },
+	{ "run-sent-bytes", "sent in runs", true },
 	{ "small-page-bytes", "on small pages", true },
 	{ "requests", "requests", false },
 	{ "ranges", "ranges", false },

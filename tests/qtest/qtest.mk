@@ -3,7 +3,7 @@
 # libraries that are preloaded into QEMU.
 
 QTEST_DIR := $(B)/tests/qtest
-QTEST_GUESTS := hint_race counter
+QTEST_GUESTS := hint_race counter sweep
 
 TESTBINS += $(QTEST_DIR)/park.bin $(QTEST_GUESTS:%=$(QTEST_DIR)/%.bin) $(QTEST_DIR)/looks.so
 
@@ -34,6 +34,18 @@ $(QTEST_DIR)/%.bin: $(QTEST_DIR)/%.elf
 $(QTEST_DIR)/%.so: tests/qtest/preload/%.c tests/qtest/qtest.mk
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -Wmissing-prototypes,$(CFLAGS_COMMON)) -fPIC -shared -o $@ $< -ldl
+
+# The binding with dirty bits that are cleared too late: the tests have to notice.
+FB_LATE_CLEAR_SO := $(QTEST_DIR)/faults/late_clear.so
+TESTBINS += $(FB_LATE_CLEAR_SO)
+
+$(FB_LATE_CLEAR_SO): tests/qtest/faults/late_clear.c $(FB_QEMU_SO) tests/qtest/qtest.mk
+	@mkdir -p $(@D)
+	$(CC) $(FB_QEMU_CFLAGS) -Dqemu_guest_free_page_hint=fb_late_clear \
+		-Dqemu_fflush=fb_late_flush -c -o $(@:.so=.page_runs.o) qemu/page_runs.c
+	$(CC) $(FB_QEMU_CFLAGS) -c -o $(@:.so=.o) $<
+	$(CC) -shared -Wl,-z,relro,-z,now -o $@ $(@:.so=.o) $(@:.so=.page_runs.o) \
+		$(filter-out %/page_runs.o,$(FB_QEMU_OBJS)) $(B)/device/libfastballoon-device.a
 
 # A plugin with a device that forbids discards.
 TESTBINS += $(QTEST_DIR)/discard_lock.so

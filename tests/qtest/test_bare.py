@@ -19,6 +19,7 @@ from fbqtest.qemu import Qemu, wait_for
 LAYOUT = {name: int(value, 0) for name, value in re.findall(
     r"#define FB_(\w+) (\w+)",
     (Path(__file__).parent / "bare" / "layout.h").read_text(encoding="utf-8"))}
+LATE_CLEAR = machine.IMAGES / "faults" / "late_clear.so"
 RAM = ["-m", "128"]
 LOST = 0  # what was never sent reads zero at the destination
 
@@ -125,3 +126,34 @@ def test_no_write_is_lost_over_two_rounds(accel, device, plugin):
 def test_expected_loss_under_tcg_without_the_flush():
     """The test of the test: QEMU 7.2 itself loses the write, as the stock device does."""
     assert lost_writes("tcg", tcg_flush="off")
+
+
+def sweep_after_runs(accel, **named):
+    """Migrate the guest of sweep.c at full speed; returns whether it missed a write."""
+    need(accel)
+    channel = migration.Channel()
+    with Guest("sweep.bin", accel, **named) as source, \
+            Guest("sweep.bin", accel, channel, **named) as destination:
+        wait_for(reached(source, "READY"), "guest has swept its memory")
+        channel.start(source)
+        assert migration.finish(source) == "completed"
+        sent = source.qom_get(PATH, "fastballoon-counters")["run-sent-bytes"]
+        assert sent >= LAYOUT["SWEEP_BYTES"]
+        arrived = word(destination, "COUNT")
+        wait_for(lambda: word(destination, "COUNT") - arrived > 1 or
+                 reached(destination, "FAILED")(), "destination has swept all of it")
+        return reached(destination, "FAILED")()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize("accel", ["kvm", "tcg"])
+def test_no_write_into_a_run_is_lost(accel, turn):
+    assert not sweep_after_runs(accel)
+
+
+def test_expected_loss_under_kvm_where_runs_are_cleared_late():
+    """The test of the test: memory is read before its dirty bits are cleared.
+
+    Under TCG the log is cleared by the sync already.
+    """
+    assert sweep_after_runs("kvm", plugin={"path": LATE_CLEAR})

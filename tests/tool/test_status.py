@@ -8,7 +8,7 @@ from vm import MIB, Played
 COUNTERS = {"requests", "ranges", "inflated-bytes", "deflated-bytes", "reported-bytes",
             "discarded-bytes", "discard-failures", "failed-bytes", "inhibited-bytes",
             "waiting-bytes", "populated-bytes", "populate-failures", "hinted-bytes",
-            "stale-hint-bytes", "hole-skipped-bytes", "small-page-bytes",
+            "stale-hint-bytes", "hole-skipped-bytes", "run-sent-bytes", "small-page-bytes",
             "refused"}
 
 

@@ -26,4 +26,8 @@
 /* A page register of the DMA controller, which nobody uses: not 0 is the signal. */
 #define FB_SIGNAL_PORT 0x81
 
+/* sweep.c: of the area, and how long after each of its pages: a sweep takes a second or so. */
+#define FB_SWEEP_BYTES 0x2000000
+#define FB_SWEEP_PAUSE_TICKS 300000
+
 #endif /* FB_BARE_LAYOUT_H */

@@ -17,11 +17,11 @@ RAM_MIB = 256
 RAM_BYTES = RAM_MIB << 20
 
 
-def plugin_args(**arguments):
-    """Options that load the plugin with these arguments."""
-    assert PLUGIN.exists(), f"{PLUGIN} is missing: run make first"
+def plugin_args(path=PLUGIN, **arguments):
+    """Options that load the plugin, or another build of it, with these arguments."""
+    assert path.exists(), f"{path} is missing: run make first"
     pairs = (f"{name.replace('_', '-')}={value}" for name, value in arguments.items())
-    return ["-plugin", ",".join([str(PLUGIN), *pairs])]
+    return ["-plugin", ",".join([str(path), *pairs])]
 
 
 def device_option(device, **properties):

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * page_runs.h - neighbouring pages of guest memory cross in one piece.
+ */
+#ifndef FASTBALLOON_QEMU_PAGE_RUNS_H
+#define FASTBALLOON_QEMU_PAGE_RUNS_H
+
+#include "compat/qemu.h"
+
+typedef struct FbBalloon FbBalloon;
+
+/**
+ * struct FbPageRuns - what sends and receives runs of pages.
+ * @notifier: called by the migration.
+ * @enabled: the page-runs property.
+ * @off_reason: why the migration in progress, or the last one, sends none; NULL if it does.
+ * @due: the bitmap was synchronised since the last pass over it, or a pass is under way.
+ * @block: RAM blocks that the pass is through with.
+ * @page: pages of the next one that it is through with.
+ * @sent_bytes: memory sent as runs, of all migrations since the device was created.
+ * @stream_buffer_bytes: what QEMU reads ahead of a stream; 0: not known.
+ */
+typedef struct FbPageRuns {
+	NotifierWithReturn notifier;
+	bool enabled;
+	const char *off_reason;
+	bool due;
+	unsigned int block;
+	size_t page;
+	uint64_t sent_bytes;
+	size_t stream_buffer_bytes;
+} FbPageRuns;
+
+/** fb_page_runs_properties_add() - make the property that tells why no runs are sent. */
+void fb_page_runs_properties_add(FbBalloon *balloon);
+void fb_page_runs_realize(FbBalloon *balloon);
+/** fb_page_runs_begin() - a migration begins to @f: decide whether it sends runs. */
+void fb_page_runs_begin(FbBalloon *balloon, QEMUFile *f);
+void fb_page_runs_unrealize(FbBalloon *balloon);
+
+#endif /* FASTBALLOON_QEMU_PAGE_RUNS_H */
