@@ -18,7 +18,7 @@
 #include "fastballoon.h"
 
 /* Most blocks that one hold of a zone's lock takes. */
-#define FB_BUDDY_HOLD_BLOCKS 16
+#define FB_BUDDY_HOLD_BLOCKS 4
 
 static const int fb_buddy_types[] = { MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE };
 

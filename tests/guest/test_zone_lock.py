@@ -7,7 +7,7 @@ from harness.migration import migrate
 from pairs import PAIRS_OF_OUR_DRIVER, pair_config, pair_name
 
 PAGEBLOCK_PAGES = 512
-BUDDY_HOLD_BLOCKS = 16
+BUDDY_HOLD_BLOCKS = 4
 CONTROL_RUNS = 2048
 
 
