@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from harness import accel, paths  # noqa: E402
+from harness import accel, host, paths  # noqa: E402
 from harness import guest as guest_module  # noqa: E402
 from harness.errors import HarnessError  # noqa: E402
 
@@ -34,8 +34,8 @@ def measured_notes(accelerator, flush_stock):
         "just before each inflate and each migration as much host memory was filled and freed as "
         "the guest or the destination may need: where the machine is itself a virtual machine, its "
         "hypervisor would otherwise provide those pages during the measurement",
-        "migration: over loopback TCP, max-bandwidth 100 GiB/s, downtime-limit 2000 ms; time and "
-        "bytes as query-migrate says",
+        f"migration: over loopback TCP with {host.tcp_congestion_control()}, max-bandwidth 100 "
+        "GiB/s, downtime-limit 2000 ms; time and bytes as query-migrate says",
         f"in every guest a process keeps writing and verifying patterns in {cases.VERIFY_MIB} MiB, "
         f"at most {cases.VERIFY_RATE_MIB_S} MiB a second, before, during and after",
         "guest kernels run with Debian's defaults, of which init_on_alloc=1 matters here",

@@ -10,6 +10,7 @@ import cli  # noqa: E402
 import migration_cases as cases  # noqa: E402
 import session  # noqa: E402
 import sheets  # noqa: E402
+from harness import host  # noqa: E402
 from harness.migration import DOWNTIME_LIMIT_MS, MAX_BANDWIDTH  # noqa: E402
 from targets import at_least, at_most, quotient, reported  # noqa: E402
 
@@ -37,8 +38,8 @@ def notes(accelerator, flush_stock):
     flush = "on in every row, so that the stock rows survive" if flush_stock else (
         "off in the stock rows, which run QEMU as it is and may lose writes")
     return [
-        f"migration over loopback TCP, max-bandwidth {MAX_BANDWIDTH >> 30} GiB/s, downtime-limit "
-        f"{DOWNTIME_LIMIT_MS} ms; time, downtime and bytes as query-migrate says",
+        f"migration over loopback TCP with {host.tcp_congestion_control()}, max-bandwidth "
+        f"{MAX_BANDWIDTH >> 30} GiB/s, downtime-limit {DOWNTIME_LIMIT_MS} ms; time, downtime and bytes as query-migrate says",
         "idle, used, ballooned and cache are states of one guest, one after the other, each "
         "migrated: the destination of one is the source of the next",
         f"fragmented: a tmpfs of files of 1 to 32 pages fills the guest, of which one in "

@@ -274,11 +274,19 @@ class Guest:
             if elapsed > timeout:
                 self.machine.check_kernel_log()
                 raise GuestTimeout(f"the guest has {actual} bytes, {target} were asked for, "
-                                   f"after {timeout} s; see {self.machine.console_path}")
+                                   f"after {timeout} s, and {self._answer()}; see "
+                                   f"{self.machine.console_path}")
             if elapsed > 0.1:
                 if progress:
                     progress(actual)
                 time.sleep(elapsed / 200)
+
+    def _answer(self):
+        """Whether the guest itself is well, where its balloon is not."""
+        try:
+            return f"it answers: {self.shell('cat /proc/loadavg', timeout=10)}"
+        except HarnessError as error:
+            return f"it does not answer: {error}"
 
     def console_text(self):
         """All that the guest has printed on the console of the QEMU that runs it now."""

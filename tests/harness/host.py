@@ -58,6 +58,12 @@ def qemu_version():
     return text.stdout.splitlines()[0]
 
 
+def tcp_congestion_control():
+    """What the kernel gives to a TCP connection that asks for nothing."""
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as setting:
+        return setting.read().strip()
+
+
 def describe():
     """The machine in a few fields, for reports."""
     with open("/proc/meminfo", encoding="ascii") as meminfo:
@@ -73,4 +79,5 @@ def describe():
         "memory_mib": total_kib // 1024,
         "kernel": platform.release(),
         "transparent_hugepage": huge_pages,
+        "tcp_congestion_control": tcp_congestion_control(),
     }
