@@ -44,7 +44,7 @@ def test_held_until_the_end(own_guest, pair, params, asked):
     migrate(guest, progress=squeeze, prepare=lambda: limit(SLOW_BANDWIDTH))
     assert kept[0]
     assert guest.driver_stats()["hint_shrunk_pages"] > 0
-    assert wait_for(lambda: guest.driver_stats()["hint_kept_pages"] == 0)
+    assert wait_for(lambda: guest.driver_stats()["hint_kept_pages"] == 0), guest.driver_report()
     assert guest.meminfo_kib("MemFree") > 600 * 1024
     assert guest.wait_verifier_passes(2).text == "ok"
 

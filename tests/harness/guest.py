@@ -274,19 +274,19 @@ class Guest:
             if elapsed > timeout:
                 self.machine.check_kernel_log()
                 raise GuestTimeout(f"the guest has {actual} bytes, {target} were asked for, "
-                                   f"after {timeout} s, and {self._answer()}; see "
+                                   f"after {timeout} s, and {self.driver_report()}; see "
                                    f"{self.machine.console_path}")
             if elapsed > 0.1:
                 if progress:
                     progress(actual)
                 time.sleep(elapsed / 200)
 
-    def _answer(self):
-        """Whether the guest itself is well, where its balloon is not."""
+    def driver_report(self):
+        """What the guest tells of its driver and interrupts, where a test waits in vain."""
         try:
-            self.shell("true", timeout=10)
-            ours = self.config.driver == "ours"
-            return f"it answers, the driver says: {self.driver_stats() if ours else 'nothing'}"
+            interrupts = self.shell("grep virtio /proc/interrupts", timeout=10)
+            stats = self.driver_stats() if self.config.driver == "ours" else "not ours"
+            return f"it answers: {interrupts}, driver: {stats}"
         except HarnessError as error:
             return f"it does not answer: {error}"
 
