@@ -52,6 +52,7 @@
 #include "blocks.h"
 #include "buddy.h"
 #include "caches.h"
+#include "config.h"
 #include "counters.h"
 #include "ctrl.h"
 #include "debugfs.h"
@@ -90,6 +91,7 @@
  * @failed: the device broke the rules; the balloon grows no more.
  * @acked: woken when buffers come back or the configuration changes.
  * @config_seq: number of changes of the configuration.
+ * @config: the looks at it.
  * @inflate: the inflateq.
  * @deflate: the deflateq; its lock also orders deflations.
  * @report: the reporting queue.
@@ -132,6 +134,7 @@ struct fb_balloon {
 	bool failed;
 	wait_queue_head_t acked;
 	atomic_t config_seq;
+	struct fb_config config;
 
 	struct fb_queue inflate;
 	struct fb_queue deflate;

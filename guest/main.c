@@ -74,16 +74,6 @@ void fb_queue_delayed_work(struct fb_balloon *fb, struct delayed_work *work, uns
 	spin_unlock_irqrestore(&fb->stop_lock, flags);
 }
 
-static void fb_config_changed(struct virtio_device *vdev)
-{
-	struct fb_balloon *fb = vdev->priv;
-
-	atomic_inc(&fb->config_seq);
-	wake_up_all(&fb->acked);
-	fb_hint_wake(fb);
-	fb_size_wake(fb);
-}
-
 /* What the device is told that freed pages contain, before it may run. */
 static void fb_write_poison(struct fb_balloon *fb)
 {
@@ -195,6 +185,7 @@ static void fb_settle_reports(struct fb_balloon *fb)
 static void fb_quiesce(struct fb_balloon *fb)
 {
 	fb_forbid_work(fb);
+	fb_config_stop(fb);
 	fb_settle_reports(fb);
 	fb_yield_stop(fb);
 	cancel_delayed_work_sync(&fb->size.work);
@@ -250,6 +241,7 @@ static int fb_start(struct fb_balloon *fb)
 	fb_report_start(fb);
 	fb_ctrl_start(fb, vqs[FB_VQ_REQUEST], vqs[FB_VQ_MESSAGE]);
 	fb_yield_start(fb);
+	fb_config_start(fb);
 	fb_hint_wake(fb);
 	fb_size_wake(fb);
 	return 0;
@@ -279,6 +271,7 @@ static int fb_probe(struct virtio_device *vdev)
 	fb_movable_init(fb);
 	fb_yield_init(fb);
 	fb_holds_init(&fb->holds);
+	fb_config_init(fb);
 	fb_size_init(fb);
 	fb_goal_init(fb);
 	fb_progress_init(fb);

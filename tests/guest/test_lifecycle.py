@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness.guest import DRIVER_NAMES
-from pairs import MIB, OURS_ON_OURS, PAIRS_OF_OUR_DRIVER, pair_config, pair_name, wait_for
+from pairs import MIB, OURS_ON_OURS, OURS_ON_STOCK, PAIRS_OF_OUR_DRIVER, pair_config, pair_name, wait_for
 
 
 @pytest.fixture(params=PAIRS_OF_OUR_DRIVER, scope="module")
@@ -106,3 +106,17 @@ def test_system_reset_while_inflating(own_guest, params):
     guest.set_memory(guest.config.memory_mib)
     assert guest.meminfo_kib("MemTotal") == total
     assert guest.counters()["refused"] == 0
+
+
+def test_interrupts_that_are_lost(own_guest):
+    """As QEMU's own device loses them now and then: the guest takes notice of a new size."""
+    guest = own_guest(pair_config(OURS_ON_STOCK), "lost-interrupts")
+    guest.start_verifier(64)
+    # Bit 10 of the PCI device's command register: its pin is raised no more.
+    guest.shell("printf '\\004' | dd bs=1 seek=5 conv=notrunc "
+                f"of=/sys/bus/virtio/devices/{guest.virtio_name()}/../config 2>/dev/null")
+    before = guest.shell("grep virtio /proc/interrupts")
+    for size in (600, 500, guest.config.memory_mib):
+        guest.set_memory(size, timeout=30)
+    assert guest.shell("grep virtio /proc/interrupts") == before
+    assert guest.wait_verifier_passes(1).text == "ok"
