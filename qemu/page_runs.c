@@ -78,9 +78,9 @@ static const char *fb_page_runs_off_reason(const FbPageRuns *runs, QEMUFile *f)
 	return NULL;
 }
 
-static bool fb_run_may_send(const RAMBlock *rb)
+static bool fb_run_may_send(RAMBlock *rb)
 {
-	return rb->bmap && fb_block_is_backend(rb) && !ramblock_is_ignored((RAMBlock *)rb);
+	return rb->bmap && fb_block_is_backend(rb) && !ramblock_is_ignored(rb);
 }
 
 static bool fb_run_page_is_zero(const RAMBlock *rb, size_t page)

@@ -61,6 +61,9 @@ esac
 command -v debootstrap >/dev/null || die "debootstrap is missing: apt-get install debootstrap"
 mkdir -p build/bare
 need_disk 8000 build/bare
+# What is left of a run that was stopped holds it, too, until it has unmounted all.
+exec 9>build/bare/lock
+flock -n 9 || die "another bare-check.sh is at work in build/bare: wait for its end"
 
 trap unmount_all EXIT
 trap 'exit 1' HUP INT TERM

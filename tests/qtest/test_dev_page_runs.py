@@ -134,6 +134,28 @@ def test_a_machine_that_stands_still(start):
     assert sent_runs(pair.qemu) >= DATA_BYTES
 
 
+def test_over_tls(start, tmp_path):
+    """What is read beside QEMU's buffer is decrypted all the same."""
+    (tmp_path / "keys.psk").write_text("qemu:" + "5a" * 32 + "\n")
+
+    def ends(endpoint):
+        return ["-object", f"tls-creds-psk,id=tls0,dir={tmp_path},endpoint={endpoint}"]
+
+    channel = migration.Channel()
+    source = Balloon(start(machine.OURS, **HOLES, extra=ends("client,username=qemu")))
+    fds = channel.incoming()["fds"]
+    destination = start(machine.OURS, **HOLES, fds=fds,
+                        extra=[*ends("server"), "-incoming", "defer"])
+    for qemu in (source.qemu, destination):
+        qemu.qmp.command("migrate-set-parameters", tls_creds="tls0", tls_hostname="localhost")
+    destination.qmp.command("migrate-incoming", uri=f"fd:{fds[0]}")
+    source.fill(DATA_GPA, DATA_BYTES)
+    channel.start(source.qemu)
+    assert migration.finish(source.qemu) == "completed"
+    assert sent_runs(source.qemu) >= DATA_BYTES
+    assert source.moved_to(destination).holds(DATA_GPA, DATA_BYTES, 0xa5)
+
+
 def run(pages, offset, data=b""):
     """A run as it crosses, with less data than it says where a test wants that."""
     return pages.to_bytes(4, "big") + offset.to_bytes(8, "big") + data
