@@ -101,7 +101,7 @@ def test_migrate_while_resizing(own_guest, pair, params):
 
 
 def test_multifd(own_guest):
-    """Hints work beside several migration streams."""
+    """Hints work beside several migration streams, which runs of pages must not overtake."""
     guest = own_guest(pair_config(OURS_ON_OURS, reporting=False), "multifd", copies=2)
     guest.start_verifier(64)
     guest.touch(400)
@@ -109,6 +109,7 @@ def test_multifd(own_guest):
     result = migrate(guest, capabilities=("multifd",),
                      inspect=lambda: counters.update(guest.counters()))
     assert counters["hinted-bytes"] >= 300 * MIB
+    assert counters["run-sent-bytes"] == 0
     assert result.sent_bytes < 400 * MIB
     assert guest.wait_verifier_passes(2).text == "ok"
 
