@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hints held until the migration is over, and hints as page bitmaps."""
 
+from contextlib import ExitStack
+
 import pytest
 
+from harness import threads
 from harness.config import BALLOON_PATH
 from harness.migration import MAX_BANDWIDTH, migrate
 from pairs import MIB, OURS_ON_OURS, OURS_ON_STOCK, PAGE, pair_config, pair_name, wait_for
@@ -70,19 +73,34 @@ def test_hints_as_bitmaps(own_guest, params):
 
 
 def test_a_full_queue_drops_hints(own_guest):
-    """A stock device takes a block at a time, and waits for QEMU between them."""
-    params = "hint_full=skip hint_min_order=0"
+    """The thread in which the device hints is stopped until the driver has dropped hints."""
+    params = "hint_full=skip hint_min_order=0 hint_hold_mib=1024"
     guest = own_guest(pair_config(OURS_ON_STOCK, memory_mib=1024, driver_params=params),
                       "hint-skip", copies=2)
     guest.start_verifier(64)
     guest.start_job("fragment", f"{500 * MIB} 64")
-    for _ in range(4):
-        migrate(guest)
-        stats = guest.driver_stats()
-        if stats["hint_skipped_pages"]:
-            break
-        # The device may have lost its interrupts; a reset brings them back.
-        guest.unload_driver("ours")
-        guest.load_driver("ours", params)
-    assert stats["hint_skipped_pages"] > 0 and stats["hinted_pages"] > 0, guest.driver_report()
+
+    def limit(bandwidth):
+        guest.qmp("migrate-set-parameters", **{"max-bandwidth": bandwidth})
+
+    def has_dropped():
+        return guest.driver_stats()["hint_skipped_pages"] > 0
+
+    with ExitStack() as stops:
+        def stop_device():
+            limit(SLOW_BANDWIDTH)
+            thread_id = guest.qmp("query-iothreads")[0]["thread-id"]
+            stops.enter_context(threads.stopped(thread_id))
+
+        def go_on(_info):
+            # Once only: a guest that has been stopped for the last round does not answer.
+            if not dropped:
+                dropped.append(wait_for(has_dropped))
+                stops.close()
+                limit(MAX_BANDWIDTH)
+
+        dropped = []
+        migrate(guest, prepare=stop_device, progress=go_on)
+    assert dropped[0], guest.driver_report()
+    assert guest.driver_stats()["hinted_pages"] > 0
     assert guest.wait_verifier_passes(2).text == "ok"
