@@ -6,15 +6,17 @@
  * and contiguous allocations can move them: the kernel isolates a page and hands over another
  * one, the balloon takes that and gives the first one back.
  *
- * fb_movable_migrate() runs in the context of whoever compacts, perhaps a page fault, and
- * waits for nothing. It only exchanges the pages and leaves the rest to fb_movable_settle(),
- * which tells the device of many at once:
+ * fb_movable_migrate() runs in the context of whoever compacts, perhaps a page fault. It only
+ * exchanges the pages and leaves the rest to fb_movable_settle(), which tells the device of many
+ * at once:
  * - The page that came is in "arrived": no one may use it, and it cannot be migrated or
  *   deflated before the device has answered that it is inflated.
  * - The page that went is in "left". Without MUST_TELL_HOST it is the guest's at once. With
  *   it, the balloon keeps a reference until the device has answered; page->lru is the
  *   kernel's then, which is why "left" is an array.
- * Where the array is full the migration is refused for now, and the kernel tries again.
+ * Where there is no room for more the migration is refused for now, and the kernel tries again.
+ * It tries so often in so short a time that contiguous allocations and offlining, which need each
+ * page of theirs, would fail: MIGRATE_SYNC waits for the device, within a bound.
  *
  * A page that went may be taken for the balloon again at once. So fb_inflate() settles after
  * it has taken pages and before it sends them, and settling announces what went before what
@@ -31,6 +33,15 @@
 /* Pages looked at in one hold of pages_lock. */
 #define FB_MOVABLE_HOLD_PAGES 64
 
+/* How long a migration waits for room at most. */
+#define FB_MOVABLE_ROOM_MS 500
+
+static bool fb_movable_is_full(const struct fb_movable *movable)
+{
+	return READ_ONCE(movable->nr_left) == FB_MOVABLE_UNSETTLED ||
+	       READ_ONCE(movable->arrived.nr_blocks) == FB_MOVABLE_UNSETTLED;
+}
+
 static int fb_movable_migrate(struct balloon_dev_info *info, struct page *to, struct page *from,
 			      enum migrate_mode mode)
 {
@@ -39,11 +50,14 @@ static int fb_movable_migrate(struct balloon_dev_info *info, struct page *to, st
 	bool keep = fb_deflate_must_tell(fb), full;
 	unsigned long flags;
 
+	if (mode == MIGRATE_SYNC)
+		wait_event_timeout(movable->room,
+				   !fb_movable_is_full(movable) || fb_stopping(fb) || fb_failed(fb),
+				   msecs_to_jiffies(FB_MOVABLE_ROOM_MS));
 	if (fb_stopping(fb) || fb_failed(fb))
 		return -EAGAIN;
 	spin_lock_irqsave(&info->pages_lock, flags);
-	full = movable->nr_left == FB_MOVABLE_UNSETTLED ||
-	       movable->arrived.nr_blocks == FB_MOVABLE_UNSETTLED;
+	full = fb_movable_is_full(movable);
 	if (!full) {
 		get_page(to);
 		fb_batch_add(&movable->arrived, to, 0);
@@ -186,6 +200,7 @@ int fb_movable_settle(struct fb_balloon *fb)
 	mutex_unlock(&fb->movable.lock);
 	if (err)
 		fb_fail(fb, err);
+	wake_up_all(&fb->movable.room);
 	return err;
 }
 
@@ -200,6 +215,7 @@ void fb_movable_init(struct fb_balloon *fb)
 	struct fb_movable *movable = &fb->movable;
 
 	mutex_init(&movable->lock);
+	init_waitqueue_head(&movable->room);
 	balloon_devinfo_init(&movable->info);
 	movable->info.migratepage = fb_movable_migrate;
 	fb_batch_init(&movable->arrived);

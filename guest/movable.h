@@ -6,6 +6,7 @@
 #define FB_MOVABLE_H
 
 #include <linux/balloon_compaction.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "blocks.h"
@@ -24,6 +25,7 @@ struct fb_balloon;
  * @arrived: pages that migrations put into the balloon and that the device has not heard of.
  * @left: frame numbers of pages that migrations took out and that it has not heard of.
  * @nr_left: their number. Entries are appended by migrations and removed under @lock alone.
+ * @room: woken when the device has heard of pages.
  * @work: settles.
  */
 struct fb_movable {
@@ -33,6 +35,7 @@ struct fb_movable {
 	struct fb_batch arrived;
 	unsigned long left[FB_MOVABLE_UNSETTLED];
 	unsigned int nr_left;
+	wait_queue_head_t room;
 	struct work_struct work;
 };
 

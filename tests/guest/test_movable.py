@@ -3,8 +3,10 @@
 
 import pytest
 
-from pairs import OURS_ON_OURS, OURS_ON_STOCK, check_host_has_the_rest, pair_config, pair_name
+from pairs import (OURS_ON_OURS, OURS_ON_STOCK, check_host_has_the_rest, pair_config, pair_name,
+                   wait_for)
 
+GIGANTIC_PAGES = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
 MUST_TELL = {"must-tell-host": "on"}
 CASES = [
     pytest.param(OURS_ON_OURS, {}, "", id="ours-on-ours"),
@@ -16,6 +18,29 @@ CASES = [
 def vmstat(guest, name):
     """A counter of the guest's /proc/vmstat."""
     return int(guest.shell(f"grep '^{name} ' /proc/vmstat").split()[1])
+
+
+def test_a_gigantic_page_is_found(own_guest):
+    """The balloon makes room for 1 GiB of contiguous memory, which is allocated as CMA's is."""
+    config = pair_config(OURS_ON_OURS, memory_mib=8192, driver=None, gigantic_pages=True)
+    guest = own_guest(config, "movable-gigantic")
+    guest.load_driver("ours", "page_source=conservative")
+    guest.start_verifier(48)
+    guest.set_memory(2500)
+
+    def allocate():
+        # The kernel's own memory may lie in one place or be in use in another just now.
+        guest.command(f"write {GIGANTIC_PAGES} 1", timeout=300)
+        return int(guest.read(GIGANTIC_PAGES)) == 1
+
+    assert wait_for(allocate)
+    stats = guest.driver_stats()
+    assert stats["migrated_pages"] == vmstat(guest, "balloon_migrate") > 100
+    assert stats["pages"] == (config.memory_mib - 2500) << 20 >> 12
+    check_host_has_the_rest(guest)
+    guest.write(GIGANTIC_PAGES, "0")
+    guest.set_memory(config.memory_mib)
+    assert guest.wait_verifier_passes(1).text == "ok"
 
 
 @pytest.mark.parametrize("pair,options,params", CASES)

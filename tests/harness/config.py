@@ -34,6 +34,7 @@ class GuestConfig:
     hotplug_mib: memory that may be plugged in beside memory_mib, as NUMA node 1, which has
     neither memory nor processors until then.
     disk_file: what a disk /dev/vda that is only read holds.
+    gigantic_pages: the processor knows pages of 1 GiB, also where it is an emulated one.
     """
 
     memory_mib: int = 1024
@@ -58,6 +59,7 @@ class GuestConfig:
     nodes: int = 1
     hotplug_mib: int = 0
     disk_file: str = None
+    gigantic_pages: bool = False
 
     def qemu_args(self):
         """The options that make this guest, without accelerator, sockets and log."""
@@ -70,6 +72,8 @@ class GuestConfig:
         if self.preallocated:
             args += ["-object", f"memory-backend-ram,id=ram,size={self.memory_mib}M,prealloc=on",
                      "-machine", "memory-backend=ram"]
+        if self.gigantic_pages:
+            args += ["-global", "qemu64-x86_64-cpu.pdpe1gb=on"]
         if self.qmp_path:
             args += ["-qmp", f"unix:{self.qmp_path},server=on,wait=off"]
         args += self._node_args() + self._disk_args()
