@@ -8,6 +8,7 @@
  */
 #include "abi.h"
 #include "balloon.h"
+#include "discard.h"
 #include "precopy.h"
 #include "dirty_log.h"
 
@@ -142,8 +143,19 @@ static void fb_balloon_realize(DeviceState *dev, Error **errp)
 		error_setg(errp, "prealloc-on-deflate needs Linux 5.14 or later");
 		return;
 	}
-	/* Only a driver that has to tell waits for the answer before it uses the memory. */
-	if (balloon->prealloc_on_deflate)
+	if (balloon->keep_huge_pages) {
+		balloon->huge_page_bytes = fb_huge_page_bytes();
+		if (!balloon->huge_page_bytes) {
+			error_setg(errp, "keep-huge-pages needs a host kernel with transparent "
+					 "huge pages: leave it off");
+			return;
+		}
+	}
+	/*
+	 * Only a driver that has to tell waits for the answer before it uses the memory, and only
+	 * with such a driver parts of huge pages can be remembered.
+	 */
+	if (balloon->prealloc_on_deflate || balloon->keep_huge_pages)
 		balloon->offered |= BIT_ULL(VIRTIO_BALLOON_F_MUST_TELL_HOST);
 	fb_host_ops_init(balloon);
 	if (qemu_add_balloon_handler(fb_balloon_to_target, fb_balloon_info, &balloon->core) < 0) {
@@ -286,6 +298,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BOOL("page-runs", FbBalloon, page_runs.enabled, true),
 	DEFINE_PROP_UINT32("incoming-poll-us", FbBalloon, incoming_poll.poll_us, 100),
 	DEFINE_PROP_BOOL("prealloc-on-deflate", FbBalloon, prealloc_on_deflate, false),
+	DEFINE_PROP_BOOL("keep-huge-pages", FbBalloon, keep_huge_pages, false),
 	DEFINE_PROP_LINK("iothread", FbBalloon, iothread, TYPE_IOTHREAD, IOThread *),
 	DEFINE_PROP_END_OF_LIST(),
 };

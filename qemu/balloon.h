@@ -64,7 +64,10 @@ struct FbBalloon {
 	bool hint_logged;
 	bool eager_clear;
 	bool prealloc_on_deflate;
+	bool keep_huge_pages;
 	IOThread *iothread; /* accepted for the stock device's command lines, see hinting.c */
+
+	uint64_t huge_page_bytes; /* those that are to be kept whole; 0 unless keep_huge_pages */
 };
 
 /* host.c */

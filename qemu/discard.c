@@ -17,6 +17,24 @@
 
 #include "discard.h"
 
+#define FB_HUGE_PAGE_SIZE_PATH "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
+
+uint64_t fb_huge_page_bytes(void)
+{
+	g_autofree char *text = NULL;
+	uint64_t bytes;
+
+	if (!g_file_get_contents(FB_HUGE_PAGE_SIZE_PATH, &text, NULL, NULL))
+		return 0;
+	bytes = g_ascii_strtoull(text, NULL, 10);
+	return is_power_of_2(bytes) ? bytes : 0;
+}
+
+bool fb_huge_pages_may_back(const RAMBlock *rb)
+{
+	return rb->fd < 0 && !qemu_ram_is_shared((RAMBlock *)rb);
+}
+
 static int fb_errno(int ret)
 {
 	return ret ? -errno : 0;

@@ -16,4 +16,13 @@
  */
 int fb_discard_ram(RAMBlock *rb, uint64_t start, uint64_t len);
 
+/** fb_huge_page_bytes() - size of the host's transparent huge pages; 0 where it has none. */
+uint64_t fb_huge_page_bytes(void);
+
+/**
+ * fb_huge_pages_may_back() - whether the host may back a RAM block with transparent huge pages that
+ * a discard would split: those of private anonymous memory.
+ */
+bool fb_huge_pages_may_back(const RAMBlock *rb);
+
 #endif /* FASTBALLOON_QEMU_DISCARD_H */

@@ -60,6 +60,14 @@ static bool fb_find_section(uint64_t gpa, uint64_t len, MemoryRegionSection *sec
 	return false;
 }
 
+/* The smallest piece of a RAM block that is given back, in bytes. */
+static uint64_t fb_discard_unit(const FbBalloon *balloon, RAMBlock *rb)
+{
+	uint64_t unit = MAX(qemu_ram_pagesize(rb), FB_PAGE_SIZE);
+
+	return fb_huge_pages_may_back(rb) ? MAX(unit, balloon->huge_page_bytes) : unit;
+}
+
 static int fb_host_find_ram(void *host, uint64_t gpa, struct fb_ram *ram)
 {
 	uint64_t page_size, skew, room = UINT64_MAX - gpa;
@@ -67,7 +75,7 @@ static int fb_host_find_ram(void *host, uint64_t gpa, struct fb_ram *ram)
 
 	if (!fb_find_section(gpa, room, &section))
 		return -ENOENT;
-	page_size = MAX(qemu_ram_pagesize(section.mr->ram_block), FB_PAGE_SIZE);
+	page_size = fb_discard_unit(host, section.mr->ram_block);
 	skew = section.offset_within_region & (page_size - 1);
 	ram->gpa = gpa;
 	ram->len = int128_get64(section.size);

@@ -15,7 +15,8 @@ static const char *const fb_status_properties[] = {
 	"deflate-on-oom", "free-page-hint",      "free-page-reporting",
 	"page-poison",    "must-tell-host",      "sg",
 	"hint-logged",    "eager-clear",         "page-bitmap",
-	"ctrl-vq",        "prealloc-on-deflate", "hole-skip",
+	"ctrl-vq",        "prealloc-on-deflate", "keep-huge-pages",
+	"hole-skip",
 };
 
 #define FB_STATUS_PROPERTIES (sizeof(fb_status_properties) / sizeof(fb_status_properties[0]))

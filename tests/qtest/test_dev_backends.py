@@ -124,10 +124,10 @@ def test_a_private_mapping_does_not_destroy_its_file(start, folder):
     assert "mapped privately" in balloon.qemu.stderr()
 
 
-def thp_balloon(start, must_tell_host=True):
+def thp_balloon(start, **properties):
     if not host.has_thp():
         pytest.skip("the host has no transparent huge pages")
-    balloon = started(start, backend("ram"), must_tell_host)
+    balloon = started(start, backend("ram"), **properties)
     balloon.fill(DATA, SPAN)
     if ram_of(balloon)["AnonHugePages"] < SPAN:
         pytest.skip("the host finds no transparent huge pages")
@@ -152,6 +152,34 @@ def test_a_huge_page_in_one_buffer_of_pfns_is_given_back_whole(start):
     balloon.fill(DATA, SPAN // 2)
     assert ram_of(balloon)["AnonHugePages"] >= before - HUGE
     assert balloon.counter("ranges") == 1
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "split"])
+def test_parts_of_transparent_huge_pages(start, keep):
+    """They wait for the rest, from whatever buffer that comes, or are given back at once."""
+    balloon = thp_balloon(start, keep_huge_pages=keep)
+    before = ram_of(balloon)["AnonHugePages"]
+    balloon.inflate_ranges([(DATA + page, PAGE) for page in range(0, SPAN // 2, HUGE)])
+    parts = SPAN // 2 // HUGE * PAGE
+    if not keep:
+        assert_counted(balloon, parts)
+        assert ram_of(balloon)["AnonHugePages"] <= before - SPAN // 2 + HUGE  # that of the ring
+        return
+    assert_counted(balloon, 0, waiting=parts)
+    assert ram_of(balloon)["AnonHugePages"] >= before
+    balloon.deflate_ranges([(DATA + HUGE, PAGE)])
+    balloon.inflate_ranges([(DATA + PAGE, HUGE - PAGE), (DATA + HUGE + PAGE, HUGE - PAGE)])
+    assert_counted(balloon, HUGE, waiting=parts - PAGE + HUGE - 2 * PAGE)
+    assert ram_of(balloon)["AnonHugePages"] >= before - HUGE
+    assert balloon.holds(DATA, HUGE, 0) and balloon.holds(DATA + HUGE, SPAN - HUGE, 0xa5)
+
+
+def test_huge_pages_are_kept_in_anonymous_memory_only(start):
+    """A memfd has no transparent huge pages that a hole would split."""
+    balloon = started(start, backend("memfd", share="on"), keep_huge_pages=True)
+    balloon.fill(DATA, HUGE)
+    balloon.inflate_ranges([(DATA, PAGE)])
+    assert_counted(balloon, PAGE)
 
 
 HUGETLB = {

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Neighbouring pages cross in one piece: each of them arrives, and nobody's limit is passed."""
 
+import os
 import time
 
 import pytest
 
 from fbqtest import host, machine, migration
 from fbqtest.balloon import PAGE, PATH, Balloon
-from fbqtest.qemu import start_fails, wait_for
+from fbqtest.qemu import QmpError, start_fails, wait_for
+from test_dev_hinting import add_disk
 from test_dev_holes import HOLES, MIB, Pair, backend
 
 DATA_GPA = 32 * MIB
@@ -58,7 +60,8 @@ def test_switched_off(start):
 
 
 @pytest.mark.parametrize("capability,words", [
-    ("postcopy-ram", "postcopy-ram"), ("xbzrle", "compressed"), ("compress", "compressed")])
+    ("postcopy-ram", "postcopy-ram"), ("xbzrle", "compressed"), ("compress", "compressed"),
+    ("block", "disks")])
 def test_it_keeps_out(start, capability, words):
     pair = Pair(start)
     for qemu in (pair.qemu, pair.destination):
@@ -66,6 +69,32 @@ def test_it_keeps_out(start, capability, words):
     pair.source.fill(DATA_GPA, DATA_BYTES)
     assert pair.migrate().holds(DATA_GPA, DATA_BYTES, 0xa5)
     assert sent_runs(pair.qemu) == 0 and words in off_reason(pair.qemu)
+
+
+@pytest.mark.parametrize("capability,words", [
+    ("background-snapshot", "background snapshot"), ("x-colo", "COLO")])
+def test_it_keeps_out_of_what_does_not_end_here(start, capability, words):
+    balloon = Balloon(start(machine.OURS, **HOLES))
+    balloon.fill(DATA_GPA, DATA_BYTES)
+    try:
+        migration.set_capability(balloon.qemu, capability)
+    except QmpError as error:
+        pytest.skip(str(error))
+    with migration.stalled(balloon.qemu, MIB):
+        assert words in off_reason(balloon.qemu)
+    assert sent_runs(balloon.qemu) == 0
+
+
+def test_it_keeps_out_of_savevm(start):
+    with open(os.memfd_create("disk"), "rb") as disk:
+        balloon = Balloon(start(machine.OURS, **HOLES, fds=[disk.fileno()]))
+        add_disk(balloon.qemu.qmp, f"/proc/self/fd/{disk.fileno()}")
+        balloon.fill(DATA_GPA, DATA_BYTES)
+        assert balloon.qemu.hmp("savevm one") == ""
+        assert "savevm" in off_reason(balloon.qemu) and sent_runs(balloon.qemu) == 0
+        balloon.fill(DATA_GPA, DATA_BYTES, 0xbb)
+        assert balloon.qemu.hmp("loadvm one") == ""
+        assert balloon.holds(DATA_GPA, DATA_BYTES, 0xa5)
 
 
 @pytest.mark.parametrize("kind,properties", [
