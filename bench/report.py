@@ -45,7 +45,7 @@ def value_text(metric, value):
         return value
     kind = unit(metric)
     if kind == "bytes":
-        return f"{value / (1 << 20):,.0f} MiB" if abs(value) >= 10 << 20 else f"{value >> 10} KiB"
+        return f"{value / (1 << 20):,.0f} MiB" if abs(value) >= 10 << 20 else f"{value / 1024:,.0f} KiB"
     if kind == "us":
         return f"{value:.0f} us"
     if kind != "s":
