@@ -167,7 +167,7 @@ def _run(benchmark, options, progress):
         results.meta["interrupted"] = True
     results.meta["seconds"] = round(time.monotonic() - started)
     if guest_module.boot_retries:
-        notes.append(f"{len(guest_module.boot_retries)} boots hung under TCG and were repeated")
+        notes.append(f"{len(guest_module.boot_retries)} boots hung or failed under TCG and were repeated")
     return results
 
 

@@ -71,7 +71,7 @@ def measure(repetitions, flush_stock, progress):
         for subject in MIGRATE_SUBJECTS:
             cases.measure_migration(run, subject, migrate_mib)
     if guest_module.boot_retries:
-        notes.append(f"{len(guest_module.boot_retries)} boots hung under TCG and were repeated")
+        notes.append(f"{len(guest_module.boot_retries)} boots hung or failed under TCG and were repeated")
     return results
 
 

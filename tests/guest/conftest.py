@@ -21,10 +21,10 @@ def pytest_report_header():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say how many boots hung and were repeated."""
+    """Say how many boots hung or failed and were repeated."""
     retries = guest_module.boot_retries
     if retries:
-        terminalreporter.write_line(f"{len(retries)} boots hung and were repeated:")
+        terminalreporter.write_line(f"{len(retries)} boots hung or failed and were repeated:")
     for line in retries:
         terminalreporter.write_line(f"  {line}")
 

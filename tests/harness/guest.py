@@ -17,7 +17,7 @@ BOOT_ATTEMPTS = 3
 DRIVER_MODULES = {"stock": "virtio_balloon", "ours": "virtio_fastballoon"}
 DRIVER_NAMES = {"stock": "virtio_balloon", "ours": "virtio_fastballoon"}
 
-# Boots that hung and were repeated, for the tests' and reports' closing lines.
+# Boots that hung or failed and were repeated, for the tests' and reports' closing lines.
 boot_retries = []
 
 
@@ -89,13 +89,23 @@ class Guest:
             try:
                 self.wait_ready()
                 return
-            except GuestTimeout as error:
-                self.machine.check_kernel_log()
+            except HarnessError as error:
+                if not self._boot_is_repeated(error):
+                    raise
                 boot_retries.append(f"{self.name}: {self.machine.console_path}")
                 self.machine.kill()
                 if attempt == BOOT_ATTEMPTS:
-                    raise GuestTimeout(f"the guest hung in {attempt} boots, see "
-                                       f"{self.machine.console_path}") from error
+                    raise type(error)(f"the guest failed in {attempt} boots, see "
+                                      f"{self.machine.console_path}") from error
+                self._machines.remove(self.machine)
+
+    def _boot_is_repeated(self, error):
+        """Whether the boot failed in a way that is TCG's, or hung; no driver is loaded yet."""
+        if isinstance(error, GuestTimeout):
+            self.machine.check_kernel_log()
+            return True
+        # A processor met a breakpoint that another one had already replaced by the new code.
+        return self.accelerator.name == "tcg" and "Oops: int3: 0000 [#1]" in str(error)
 
     def wait_ready(self):
         """Wait until the guest's process 1 serves commands, after a boot or a reset."""
