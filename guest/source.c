@@ -103,11 +103,36 @@ struct page *fb_source_alloc(int nid, unsigned int order)
 	return alloc_pages_node(nid, gfp, order);
 }
 
+/*
+ * Whether any zone has more free than its low watermark. Below it the kernel reclaims by itself, and
+ * what counts as available may be slow to come back, or never: an inflate that went on would take
+ * the last pages that others could have.
+ */
+static bool fb_source_above_low(void)
+{
+	int nid, idx;
+
+	for_each_online_node(nid) {
+		for (idx = 0; idx <= ZONE_MOVABLE; idx++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[idx];
+
+			if (populated_zone(zone) &&
+			    zone_page_state(zone, NR_FREE_PAGES) >
+				    low_wmark_pages(zone) + zone->lowmem_reserve[ZONE_NORMAL] +
+					    zone->nr_reserved_highatomic)
+				return true;
+		}
+	}
+	return false;
+}
+
 /** fb_source_can_spare() - whether the guest can do without another few blocks of an order. */
 bool fb_source_can_spare(unsigned int order)
 {
 	long need_pages = (long)FB_RESERVE_CHECK_BLOCKS << order;
 
+	if (!fb_source_above_low())
+		return false;
 	return si_mem_available() > need_pages || get_nr_swap_pages() > need_pages;
 }
 
