@@ -103,4 +103,5 @@ def test_a_full_queue_drops_hints(own_guest):
         migrate(guest, prepare=stop_device, progress=go_on)
     assert dropped[0], guest.driver_report()
     assert guest.driver_stats()["hinted_pages"] > 0
+    assert wait_for(lambda: guest.driver_stats()["hint_kept_pages"] == 0)
     assert guest.wait_verifier_passes(2).text == "ok"
