@@ -158,6 +158,7 @@ static void fb_forbid_work(struct fb_balloon *fb)
 	spin_unlock_irqrestore(&fb->stop_lock, flags);
 	atomic_inc(&fb->config_seq);
 	wake_up_all(&fb->acked);
+	wake_up_all(&fb->movable.room);
 }
 
 /*
