@@ -30,16 +30,26 @@ static const enum zone_type fb_buddy_zones[] = {
 };
 
 /**
+ * fb_buddy_above() - free pages that a zone has above a watermark and its reserves.
+ * @zone: a populated zone.
+ * @mark_pages: the watermark.
+ */
+unsigned long fb_buddy_above(struct zone *zone, unsigned long mark_pages)
+{
+	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
+	unsigned long keep =
+		mark_pages + zone->lowmem_reserve[ZONE_NORMAL] + zone->nr_reserved_highatomic;
+
+	return free > keep ? free - keep : 0;
+}
+
+/**
  * fb_buddy_spare() - pages that a zone can do without.
  * @zone: a populated zone.
  */
 unsigned long fb_buddy_spare(struct zone *zone)
 {
-	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
-	unsigned long keep = high_wmark_pages(zone) + zone->lowmem_reserve[ZONE_NORMAL] +
-			     zone->nr_reserved_highatomic;
-
-	return free > keep ? free - keep : 0;
+	return fb_buddy_above(zone, high_wmark_pages(zone));
 }
 
 /** fb_buddy_spare_all() - pages that all zones from which blocks are taken can do without. */

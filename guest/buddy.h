@@ -10,6 +10,7 @@
 struct fb_balloon;
 struct fb_batch;
 
+unsigned long fb_buddy_above(struct zone *zone, unsigned long mark_pages);
 unsigned long fb_buddy_spare(struct zone *zone);
 unsigned long fb_buddy_spare_all(void);
 bool fb_buddy_zone_ok(struct zone *zone);

@@ -116,10 +116,7 @@ static bool fb_source_above_low(void)
 		for (idx = 0; idx <= ZONE_MOVABLE; idx++) {
 			struct zone *zone = &NODE_DATA(nid)->node_zones[idx];
 
-			if (populated_zone(zone) &&
-			    zone_page_state(zone, NR_FREE_PAGES) >
-				    low_wmark_pages(zone) + zone->lowmem_reserve[ZONE_NORMAL] +
-					    zone->nr_reserved_highatomic)
+			if (populated_zone(zone) && fb_buddy_above(zone, low_wmark_pages(zone)))
 				return true;
 		}
 	}
