@@ -30,9 +30,9 @@ uint64_t fb_huge_page_bytes(void)
 	return is_power_of_2(bytes) ? bytes : 0;
 }
 
-bool fb_huge_pages_may_back(const RAMBlock *rb)
+bool fb_huge_pages_may_back(RAMBlock *rb)
 {
-	return rb->fd < 0 && !qemu_ram_is_shared((RAMBlock *)rb);
+	return rb->fd < 0 && !qemu_ram_is_shared(rb);
 }
 
 static int fb_errno(int ret)

@@ -23,6 +23,6 @@ uint64_t fb_huge_page_bytes(void);
  * fb_huge_pages_may_back() - whether the host may back a RAM block with transparent huge pages that
  * a discard would split: those of private anonymous memory.
  */
-bool fb_huge_pages_may_back(const RAMBlock *rb);
+bool fb_huge_pages_may_back(RAMBlock *rb);
 
 #endif /* FASTBALLOON_QEMU_DISCARD_H */
