@@ -296,6 +296,7 @@ static Property fb_balloon_properties[] = {
 	DEFINE_PROP_BOOL("eager-clear", FbBalloon, eager_clear, true),
 	DEFINE_PROP_BOOL("density-map", FbBalloon, density.enabled, true),
 	DEFINE_PROP_BOOL("page-runs", FbBalloon, page_runs.enabled, true),
+	DEFINE_PROP_BOOL("page-series", FbBalloon, page_runs.series_enabled, true),
 	DEFINE_PROP_UINT32("incoming-poll-us", FbBalloon, incoming_poll.poll_us, 100),
 	DEFINE_PROP_BOOL("prealloc-on-deflate", FbBalloon, prealloc_on_deflate, false),
 	DEFINE_PROP_BOOL("keep-huge-pages", FbBalloon, keep_huge_pages, false),

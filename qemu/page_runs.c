@@ -12,6 +12,7 @@
  * QEMU asks every section what is pending, in the migration thread, before each step of a
  * migration and outside of any section. That is when one of our own is written, complete with its
  * head, behind each bitmap sync: all runs of dirty pages that are not zero. QEMU sends the rest.
+ * Pages of a run of which a few bytes say all (page_series.h) cross as those.
  *
  * Why nothing is lost: it is what QEMU does for a page, in the same order. The bits of a run
  * are cleared first, in the bitmap and in the dirty log behind it; only then is the memory read. A
@@ -22,15 +23,21 @@
  */
 #include "balloon.h"
 #include "page_runs.h"
+#include "page_series.h"
 
 #define FB_RUNS_SECTION "virtio-fastballoon/page-runs"
-#define FB_RUNS_VERSION 1
+/* 1: no series. */
+#define FB_RUNS_VERSION 2
 /* Sections that are written whole are not looked up by number: any that QEMU does not use. */
 #define FB_RUNS_SECTION_ID 0x46420001
 
 /* Shorter runs are left to QEMU, longer ones are cut. */
 #define FB_RUN_PAGES_MIN 4
 #define FB_RUN_PAGES_MAX 512
+/* In the number of pages: their codes follow instead of their content. */
+#define FB_RUN_SERIES 0x80000000U
+/* Room for the codes of pages side by side. */
+#define FB_RUN_CODES_BYTES (16 * KiB)
 /* Gathered before the next system call. */
 #define FB_RUNS_FLUSH_BYTES (1 * MiB)
 /* Longest step, in which RCU is held, as long as one of QEMU's. */
@@ -90,9 +97,15 @@ static bool fb_run_page_is_zero(const RAMBlock *rb, size_t page)
 	return !*words && buffer_is_zero(words, TARGET_PAGE_SIZE);
 }
 
-static void fb_run_account(size_t pages, size_t bytes)
+static void fb_run_put_head(FbRunStep *step, uint32_t pages, uint64_t offset)
 {
-	ram_counters.normal += pages;
+	qemu_put_be32(step->f, pages);
+	qemu_put_be64(step->f, offset);
+}
+
+static void fb_run_account(size_t bytes)
+{
+	bytes += sizeof(uint32_t) + sizeof(uint64_t);
 	ram_counters.transferred += bytes;
 	if (runstate_is_running())
 		ram_counters.precopy_bytes += bytes;
@@ -100,22 +113,66 @@ static void fb_run_account(size_t pages, size_t bytes)
 		ram_counters.downtime_bytes += bytes;
 }
 
-static void fb_run_send(FbRunStep *step, RAMBlock *rb, size_t first, size_t pages)
+static void fb_run_send_content(FbRunStep *step, RAMBlock *rb, size_t first, size_t pages)
 {
 	uint64_t offset = (uint64_t)first << TARGET_PAGE_BITS;
 	size_t len = pages << TARGET_PAGE_BITS;
 
-	/* The order matters, see above. */
-	qemu_guest_free_page_hint(rb->host + offset, len);
-	qemu_put_be32(step->f, pages);
-	qemu_put_be64(step->f, offset);
+	fb_run_put_head(step, pages, offset);
 	qemu_put_buffer_async(step->f, rb->host + offset, len, false);
-	fb_run_account(pages, len + sizeof(uint32_t) + sizeof(uint64_t));
-	step->runs->sent_bytes += len;
+	fb_run_account(len);
+	ram_counters.normal += pages;
 	step->unflushed += len;
 	if (step->unflushed >= FB_RUNS_FLUSH_BYTES) {
 		qemu_fflush(step->f);
 		step->unflushed = 0;
+	}
+}
+
+/* Send the codes of pages as far as they are series. Return: how many. */
+static size_t fb_run_send_series(FbRunStep *step, RAMBlock *rb, size_t first, size_t end)
+{
+	uint8_t codes[FB_RUN_CODES_BYTES];
+	size_t at, len = 0;
+
+	for (at = first; at < end && len <= sizeof(codes) - FB_SERIES_CODE_BYTES_MAX; at++) {
+		size_t bytes =
+			fb_page_series_encode(rb->host + (at << TARGET_PAGE_BITS), codes + len);
+
+		if (!bytes)
+			break;
+		len += bytes;
+	}
+	if (at == first)
+		return 0;
+	fb_run_put_head(step, (at - first) | FB_RUN_SERIES, (uint64_t)first << TARGET_PAGE_BITS);
+	qemu_put_buffer(step->f, codes, len);
+	fb_run_account(len);
+	/* What QEMU counts of pages that are told by less than their content. */
+	ram_counters.duplicate += at - first;
+	step->runs->series_bytes += (at - first) << TARGET_PAGE_BITS;
+	return at - first;
+}
+
+static void fb_run_send(FbRunStep *step, RAMBlock *rb, size_t first, size_t pages)
+{
+	size_t at = first, end = first + pages;
+
+	/* The order matters, see above. */
+	qemu_guest_free_page_hint(rb->host + ((uint64_t)first << TARGET_PAGE_BITS),
+				  pages << TARGET_PAGE_BITS);
+	step->runs->sent_bytes += pages << TARGET_PAGE_BITS;
+	while (at < end) {
+		size_t series = 0;
+
+		first = at;
+		if (!step->runs->series_enabled)
+			at = end;
+		while (at < end && !(series = fb_run_send_series(step, rb, at, end)))
+			at++;
+		if (at > first)
+			fb_run_send_content(step, rb, first, at - first);
+		at += series;
 	}
 }
 
@@ -277,6 +334,31 @@ static int fb_run_receive(FbBalloon *balloon, QEMUFile *f, uint8_t *host, size_t
 	return 0;
 }
 
+/* Return: 0 or a negative errno. */
+static int fb_run_receive_series(FbBalloon *balloon, QEMUFile *f, uint8_t *host, size_t pages)
+{
+	uint8_t code[FB_SERIES_CODE_BYTES_MAX];
+	size_t i, len, codes_len = 0;
+
+	for (i = 0; i < pages; i++) {
+		code[0] = qemu_get_byte(f);
+		if (code[0] > FB_SERIES_EXCEPTIONS_MAX)
+			break;
+		len = FB_SERIES_CODE_BYTES(code[0]);
+		if (qemu_get_buffer(f, code + 1, len - 1) != len - 1)
+			return -EIO;
+		if (!fb_page_series_decode(code, host + (i << TARGET_PAGE_BITS)))
+			break;
+		codes_len += len;
+	}
+	if (i < pages) {
+		error_report("virtio-fastballoon: malformed series of records in a run of pages");
+		return -EINVAL;
+	}
+	fb_incoming_poll_received(&balloon->incoming_poll, (pages << TARGET_PAGE_BITS) - codes_len);
+	return 0;
+}
+
 /* Return: 0 behind the last run of the block, or a negative errno. */
 static int fb_page_runs_load_block(FbBalloon *balloon, QEMUFile *f, RAMBlock *rb)
 {
@@ -284,17 +366,22 @@ static int fb_page_runs_load_block(FbBalloon *balloon, QEMUFile *f, RAMBlock *rb
 	int ret = 0;
 
 	while (!ret && (pages = qemu_get_be32(f))) {
+		bool series = pages & FB_RUN_SERIES;
 		uint64_t offset = qemu_get_be64(f);
-		uint64_t len = (uint64_t)pages << TARGET_PAGE_BITS;
+		uint64_t len;
 
-		if (pages > FB_RUN_PAGES_MAX || offset & ~TARGET_PAGE_MASK ||
+		pages &= ~FB_RUN_SERIES;
+		len = (uint64_t)pages << TARGET_PAGE_BITS;
+
+		if (!pages || pages > FB_RUN_PAGES_MAX || offset & ~TARGET_PAGE_MASK ||
 		    offset > rb->used_length || len > rb->used_length - offset) {
 			error_report("virtio-fastballoon: malformed run of pages in '%s': %" PRIu32
 				     " pages at offset %" PRIu64,
 				     rb->idstr, pages, offset);
 			return -EINVAL;
 		}
-		ret = fb_run_receive(balloon, f, rb->host + offset, len);
+		ret = series ? fb_run_receive_series(balloon, f, rb->host + offset, pages) :
+			       fb_run_receive(balloon, f, rb->host + offset, len);
 		ramblock_recv_bitmap_set_range(rb, rb->host + offset, pages);
 	}
 	return ret ? ret : qemu_file_get_error(f);

@@ -13,21 +13,25 @@ typedef struct FbBalloon FbBalloon;
  * struct FbPageRuns - what sends and receives runs of pages.
  * @notifier: called by the migration.
  * @enabled: the page-runs property.
+ * @series_enabled: the page-series property.
  * @off_reason: why the migration in progress, or the last one, sends none; NULL if it does.
  * @due: the bitmap was synchronised since the last pass over it, or a pass is under way.
  * @block: RAM blocks that the pass is through with.
  * @page: pages of the next one that it is through with.
  * @sent_bytes: memory sent as runs, of all migrations since the device was created.
+ * @series_bytes: that part of it of which only the code was sent (page_series.h).
  * @stream_buffer_bytes: what QEMU reads ahead of a stream; 0: not known.
  */
 typedef struct FbPageRuns {
 	NotifierWithReturn notifier;
 	bool enabled;
+	bool series_enabled;
 	const char *off_reason;
 	bool due;
 	unsigned int block;
 	size_t page;
 	uint64_t sent_bytes;
+	uint64_t series_bytes;
 	size_t stream_buffer_bytes;
 } FbPageRuns;
 

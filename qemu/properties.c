@@ -34,6 +34,7 @@ static bool fb_visit_counters(Visitor *v, const FbBalloon *balloon, Error **errp
 		{ "stale-hint-bytes", hint->stale_bytes },
 		{ "hole-skipped-bytes", balloon->hole_skip.skipped_bytes },
 		{ "run-sent-bytes", balloon->page_runs.sent_bytes },
+		{ "series-bytes", balloon->page_runs.series_bytes },
 		{ "small-page-bytes", balloon->density.small_page_bytes },
 		{ "refused", c->refused + hint->refused },
 	};

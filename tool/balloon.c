@@ -351,21 +351,23 @@ int fb_balloon_driver(struct fb_qmp *qmp, const struct fb_balloon *balloon, enum
 }
 
 /**
- * fb_balloon_hinted() - what the guest's free page hints have saved since the VM was started.
+ * fb_balloon_spared() - what the device has counted of memory that migrations did not send.
  * @qmp: the connection.
  * @balloon: the device.
- * @bytes: receives it.
+ * @spared: receives it.
  *
  * Return: 1; 0 if the device does not count it; or a negative errno, see qmp.h.
  */
-int fb_balloon_hinted(struct fb_qmp *qmp, const struct fb_balloon *balloon, uint64_t *bytes)
+int fb_balloon_spared(struct fb_qmp *qmp, const struct fb_balloon *balloon,
+		      struct fb_balloon_spared *spared)
 {
 	json_object *counters;
 	int rc = fb_balloon_get(qmp, balloon, "fastballoon-counters", &counters);
 
 	if (rc <= 0)
 		return rc;
-	rc = fb_json_get_u64(counters, "hinted-bytes", bytes);
+	rc = fb_json_get_u64(counters, "hinted-bytes", &spared->hinted);
+	spared->series = fb_json_u64(counters, "series-bytes");
 	json_object_put(counters);
 	return rc;
 }

@@ -34,6 +34,16 @@ struct fb_balloon {
 	json_object *properties;
 };
 
+/**
+ * struct fb_balloon_spared - memory that migrations did not send, since the VM was started, in bytes.
+ * @hinted: skipped thanks to the guest's free page hints.
+ * @series: pages of records that follow from one another, sent as their rule.
+ */
+struct fb_balloon_spared {
+	uint64_t hinted;
+	uint64_t series;
+};
+
 int fb_balloon_find(struct fb_qmp *qmp, struct fb_balloon *balloon);
 int fb_balloon_require(const struct fb_cli *cli, struct fb_qmp *qmp, struct fb_balloon *balloon);
 void fb_balloon_put(struct fb_balloon *balloon);
@@ -44,6 +54,7 @@ int fb_balloon_set(struct fb_qmp *qmp, const struct fb_balloon *balloon, const c
 int fb_balloon_actual(struct fb_qmp *qmp, uint64_t *bytes);
 int fb_balloon_driver(struct fb_qmp *qmp, const struct fb_balloon *balloon, enum fb_driver *driver,
 		      json_object **features);
-int fb_balloon_hinted(struct fb_qmp *qmp, const struct fb_balloon *balloon, uint64_t *bytes);
+int fb_balloon_spared(struct fb_qmp *qmp, const struct fb_balloon *balloon,
+		      struct fb_balloon_spared *spared);
 
 #endif /* FB_BALLOON_H */

@@ -36,6 +36,7 @@ static const struct fb_number fb_status_counters[] = {
 	{ "stale-hint-bytes", "hinted too late", true },
 	{ "hole-skipped-bytes", "skipped as holes", true },
 	{ "run-sent-bytes", "sent in runs", true },
+	{ "series-bytes", "of it as series", true },
 	{ "small-page-bytes", "on small pages", true },
 	{ "requests", "requests", false },
 	{ "ranges", "ranges", false },

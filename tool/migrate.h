@@ -53,8 +53,8 @@ struct fb_migrate_limits {
  * @balloon: the VM's balloon.
  * @steps: what the preparation has given, an object.
  * @warnings: what the operator should know, an array of strings.
- * @hint_base: bytes skipped thanks to hints before it started.
- * @counts_hints: whether the device counts them.
+ * @spared_before: what the device had counted before it started.
+ * @counts_spared: whether the device counts.
  * @ballooned: bytes in the balloon when it started.
  * @start_us: when it was started.
  * @cancel_us: when it was cancelled, or 0.
@@ -80,8 +80,8 @@ struct fb_migrate {
 	struct fb_balloon balloon;
 	json_object *steps;
 	json_object *warnings;
-	uint64_t hint_base;
-	bool counts_hints;
+	struct fb_balloon_spared spared_before;
+	bool counts_spared;
 	uint64_t ballooned;
 	uint64_t start_us;
 	uint64_t cancel_us;

@@ -17,23 +17,26 @@
 
 /**
  * struct fb_spared - what is not sent, in bytes.
- * @counts_hints: whether @hinted is known.
+ * @counts: whether @hinted and @series are known.
  * @hinted: skipped thanks to hints.
+ * @series: found to be records that follow from one another, so that a few bytes stand for a page.
  * @holes: what the device tells of the hole skip, an object; NULL where it has none.
  * @counts_zero: whether @zero is known.
  * @zero: found to be zero, so that a few bytes stand for each page.
  */
 struct fb_spared {
-	bool counts_hints;
+	bool counts;
 	uint64_t hinted;
+	uint64_t series;
 	json_object *holes;
 	bool counts_zero;
 	uint64_t zero;
 };
 
-static int fb_account_hinted(struct fb_qmp *qmp, const struct fb_migrate *migrate, uint64_t *bytes)
+static int fb_account_count(struct fb_qmp *qmp, const struct fb_migrate *migrate,
+			    struct fb_balloon_spared *spared)
 {
-	return migrate->has_balloon ? fb_balloon_hinted(qmp, &migrate->balloon, bytes) : 0;
+	return migrate->has_balloon ? fb_balloon_spared(qmp, &migrate->balloon, spared) : 0;
 }
 
 /**
@@ -46,9 +49,9 @@ static int fb_account_hinted(struct fb_qmp *qmp, const struct fb_migrate *migrat
 int fb_migrate_count_from(struct fb_qmp *qmp, struct fb_migrate *migrate)
 {
 	uint64_t memory, actual;
-	int rc = fb_account_hinted(qmp, migrate, &migrate->hint_base);
+	int rc = fb_account_count(qmp, migrate, &migrate->spared_before);
 
-	migrate->counts_hints = rc > 0;
+	migrate->counts_spared = rc > 0;
 	if (rc < 0 || !migrate->has_balloon)
 		return rc;
 	rc = fb_vm_memory(qmp, &memory);
@@ -64,18 +67,22 @@ static void fb_account_look(struct fb_qmp *qmp, const struct fb_migrate *migrate
 			    struct fb_spared *spared)
 {
 	const json_object *ram = fb_json_child(migrate->info, "ram");
+	struct fb_balloon_spared now;
 	uint64_t pages, page_size;
 
 	memset(spared, 0, sizeof(*spared));
-	spared->counts_hints =
-		migrate->counts_hints && fb_account_hinted(qmp, migrate, &spared->hinted) > 0;
-	spared->hinted -= spared->counts_hints ? migrate->hint_base : 0;
+	spared->counts = migrate->counts_spared && fb_account_count(qmp, migrate, &now) > 0;
+	if (spared->counts) {
+		spared->hinted = now.hinted - migrate->spared_before.hinted;
+		spared->series = now.series - migrate->spared_before.series;
+	}
 	if (migrate->has_balloon && migrate->balloon.ours)
 		fb_balloon_get(qmp, &migrate->balloon, FB_ACCOUNT_HOLES, &spared->holes);
 	spared->counts_zero = fb_json_get_u64(ram, "duplicate", &pages) &&
 			      fb_json_get_u64(ram, "page-size", &page_size);
-	if (spared->counts_zero)
-		spared->zero = pages * page_size;
+	/* The counters are read after QEMU's: while it goes on they can be ahead. */
+	if (spared->counts_zero && pages * page_size > spared->series)
+		spared->zero = pages * page_size - spared->series;
 }
 
 /* Adds "WHAT SIZE" to a list in @text, where there is any. */
@@ -178,7 +185,7 @@ static void fb_account_say_spared(const struct fb_cli *cli, const struct fb_migr
 	const char *hole_reason = fb_json_text(spared->holes, "off-reason");
 	char text[FB_TEXT_MAX];
 
-	if (spared->hinted || (spared->counts_hints && !hint_reason))
+	if (spared->hinted || (spared->counts && !hint_reason))
 		fb_say(cli, "skipped thanks to hints: %s", fb_size_format(spared->hinted, text));
 	if (hint_reason)
 		fb_say(cli, "%s: %s", spared->hinted ? "no further hints" : "no hints",
@@ -188,6 +195,7 @@ static void fb_account_say_spared(const struct fb_cli *cli, const struct fb_migr
 	fb_account_say(cli, "skipped as holes, not backed by the host",
 		       fb_json_u64(spared->holes, "skipped-bytes"));
 	fb_account_say(cli, "in the balloon", migrate->ballooned);
+	fb_account_say(cli, "by a rule, a few bytes sent for each page", spared->series);
 	fb_account_say(cli, "zero, a few bytes sent for each page", spared->zero);
 }
 
@@ -213,9 +221,10 @@ void fb_migrate_account(const struct fb_cli *cli, struct fb_qmp *qmp,
 	fb_account_say_totals(cli, migrate);
 	fb_account_say_spared(cli, migrate, &spared,
 			      reason ? json_object_get_string(reason) : NULL);
-	fb_account_add(result, "hinted-bytes", spared.counts_hints, spared.hinted);
+	fb_account_add(result, "hinted-bytes", spared.counts, spared.hinted);
 	fb_json_add(result, "hint-off-reason", reason);
 	fb_json_add(result, "hole-skip", spared.holes);
 	fb_account_add(result, "ballooned-bytes", migrate->has_balloon, migrate->ballooned);
+	fb_account_add(result, "series-bytes", spared.counts, spared.series);
 	fb_account_add(result, "zero-bytes", spared.counts_zero, spared.zero);
 }

@@ -137,23 +137,30 @@ def sweep_after_runs(accel, **named):
         wait_for(reached(source, "READY"), "guest has swept its memory")
         channel.start(source)
         assert migration.finish(source) == "completed"
-        sent = source.qom_get(PATH, "fastballoon-counters")["run-sent-bytes"]
-        assert sent >= LAYOUT["SWEEP_BYTES"]
+        counters = source.qom_get(PATH, "fastballoon-counters")
+        assert counters["run-sent-bytes"] >= LAYOUT["SWEEP_BYTES"]
+        in_series = LAYOUT["SWEEP_BYTES"] if named["page_series"] else 0
+        assert counters["series-bytes"] >= in_series
         arrived = word(destination, "COUNT")
         wait_for(lambda: word(destination, "COUNT") - arrived > 1 or
                  reached(destination, "FAILED")(), "destination has swept all of it")
         return reached(destination, "FAILED")()
 
 
+SERIES = pytest.mark.parametrize("series", [False, True], ids=["content", "series"])
+
+
 @pytest.mark.parametrize("turn", [1, 2])
+@SERIES
 @pytest.mark.parametrize("accel", ["kvm", "tcg"])
-def test_no_write_into_a_run_is_lost(accel, turn):
-    assert not sweep_after_runs(accel)
+def test_no_write_into_a_run_is_lost(accel, series, turn):
+    assert not sweep_after_runs(accel, page_series=series)
 
 
-def test_expected_loss_under_kvm_where_runs_are_cleared_late():
+@SERIES
+def test_expected_loss_under_kvm_where_runs_are_cleared_late(series):
     """The test of the test: memory is read before its dirty bits are cleared.
 
     Under TCG the log is cleared by the sync already.
     """
-    assert sweep_after_runs("kvm", plugin={"path": LATE_CLEAR})
+    assert sweep_after_runs("kvm", page_series=series, plugin={"path": LATE_CLEAR})

@@ -108,8 +108,8 @@ def test_counters_are_all_there_and_zero(ours):
                              "reported-bytes", "discarded-bytes", "discard-failures",
                              "inhibited-bytes", "failed-bytes", "waiting-bytes", "populated-bytes",
                              "populate-failures", "hinted-bytes", "stale-hint-bytes",
-                             "hole-skipped-bytes", "run-sent-bytes", "small-page-bytes",
-                             "refused"}
+                             "hole-skipped-bytes", "run-sent-bytes", "series-bytes",
+                             "small-page-bytes", "refused"}
     assert not any(counters.values())
 
 

@@ -219,9 +219,9 @@ def test_a_stream_that_ends_within_a_run(start, tmp_path):
         assert status != 0 and "load of migration failed" in messages
 
 
-def saved(start, tmp_path):
+def saved(start, tmp_path, **named):
     """A machine with data, saved; its file."""
-    source = start(machine.OURS, **HOLES, extra=backend("ram"))
+    source = start(machine.OURS, **HOLES, extra=backend("ram"), **named)
     Balloon(source).fill(DATA_GPA, 4 * MIB)
     source.qmp.command("stop")
     path = tmp_path / "saved"

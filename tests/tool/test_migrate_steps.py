@@ -45,7 +45,8 @@ class Source(PlayedGuest):
 def test_account(run, peer):
     source = Source(ACTIVE, DONE)
     source.properties |= {
-        "fastballoon-counters": [{"hinted-bytes": 100 * MIB}, {"hinted-bytes": 400 * MIB}],
+        "fastballoon-counters": [{"hinted-bytes": 100 * MIB, "series-bytes": 0},
+                                 {"hinted-bytes": 400 * MIB, "series-bytes": MIB}],
         "fastballoon-hole-skip": {"state": "idle", "off-reason": "", "method": "pagemap",
                                   "skipped-bytes": 300 * MIB, "redirtied-bytes": 0, "scan-us": 9}}
     source.actual = 960 * MIB
@@ -55,7 +56,8 @@ def test_account(run, peer):
         "skipped thanks to hints: 300 MiB",
         "skipped as holes, not backed by the host: 300 MiB",
         "in the balloon: 64 MiB",
-        "zero, a few bytes sent for each page: 2 MiB"]
+        "by a rule, a few bytes sent for each page: 1 MiB",
+        "zero, a few bytes sent for each page: 1 MiB"]
     source.replies["query-migrate"] = [{}, ACTIVE, DONE]
     shown = run("migrate", "--json", URI, socket=listening.socket).json
     assert shown["hole-skip"]["skipped-bytes"] == 300 * MIB

@@ -8,8 +8,8 @@ from vm import MIB, Played
 COUNTERS = {"requests", "ranges", "inflated-bytes", "deflated-bytes", "reported-bytes",
             "discarded-bytes", "discard-failures", "failed-bytes", "inhibited-bytes",
             "waiting-bytes", "populated-bytes", "populate-failures", "hinted-bytes",
-            "stale-hint-bytes", "hole-skipped-bytes", "run-sent-bytes", "small-page-bytes",
-            "refused"}
+            "stale-hint-bytes", "hole-skipped-bytes", "run-sent-bytes", "series-bytes",
+            "small-page-bytes", "refused"}
 
 
 def test_stock_device(run, stock):

@@ -2,7 +2,7 @@
 # unit.mk - the unit tests of device/, under AddressSanitizer and UBSan, and how to run them.
 
 UNIT_NAMES := range partial device inflate bitmap host_page populate report hint hint_bitmap stats \
-	ctrl ctrl_hint message hole_scan
+	ctrl ctrl_hint message hole_scan page_series
 UNIT_DIR := $(B)/tests/unit
 UNIT_OBJ_DIR := $(UNIT_DIR)/objects
 UNIT_DEVICE_OBJS := $(DEVICE_SRCS:%.c=$(UNIT_OBJ_DIR)/%.o)
@@ -25,11 +25,13 @@ $(UNIT_OBJ_DIR)/%.o: tests/unit/%.c tests/unit/unit.mk
 $(UNIT_BINS): $(UNIT_DIR)/%: $(UNIT_OBJ_DIR)/test_%.o $(UNIT_MOCK) $(UNIT_DEVICE_OBJS)
 	$(CC) $(UNIT_CFLAGS) $(UNIT_LDFLAGS) -o $@ $^ -lcmocka
 
-# A part of the binding that needs no QEMU.
-$(UNIT_DIR)/hole_scan: $(UNIT_OBJ_DIR)/qemu/hole_scan.o
+# Parts of the binding that need no QEMU.
+UNIT_BINDING := hole_scan page_series
+
+$(UNIT_BINDING:%=$(UNIT_DIR)/%): $(UNIT_DIR)/%: $(UNIT_OBJ_DIR)/qemu/%.o
 
 $(UNIT_OBJ_DIR)/qemu/%.o: qemu/%.c tests/unit/unit.mk
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -D_GNU_SOURCE -MMD -MP -c -o $@ $<
 
--include $(UNIT_OBJS:.o=.d) $(UNIT_OBJ_DIR)/qemu/hole_scan.d
+-include $(UNIT_OBJS:.o=.d) $(UNIT_BINDING:%=$(UNIT_OBJ_DIR)/qemu/%.d)

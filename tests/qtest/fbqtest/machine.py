@@ -37,13 +37,15 @@ def args(device=OURS, machine="pc", extra=(), accel="tcg", image="park.bin", plu
     """QEMU options for a machine without a guest and one balloon; device None for no balloon.
 
     plugin: arguments of the plugin, which is loaded for devices of ours and where there are any.
-    Hole skip is off where nothing is said: most tests need a migration that takes a while.
+    Hole skip and series are off where nothing is said: most tests need a migration that takes a
+    while, and have memory full of one byte.
     """
     line = ["-accel", accel, "-machine", machine, "-m", str(RAM_MIB),
             "-bios", str(IMAGES / image)]
     if device:
         if "fastballoon" in device:
             properties.setdefault("hole_skip", False)
+            properties.setdefault("page_series", False)
         if "fastballoon" in device or plugin:
             line += plugin_args(**plugin or {})
         if properties.get("free_page_hint") and "iothread" not in properties:
