@@ -21,6 +21,7 @@ LAYOUT = {name: int(value, 0) for name, value in re.findall(
     (Path(__file__).parent / "bare" / "layout.h").read_text(encoding="utf-8"))}
 LATE_CLEAR = machine.IMAGES / "faults" / "late_clear.so"
 RAM = ["-m", "128"]
+EXPECTED_LOSS_TRIES = 4
 LOST = 0  # what was never sent reads zero at the destination
 
 
@@ -161,6 +162,8 @@ def test_no_write_into_a_run_is_lost(accel, series, turn):
 def test_expected_loss_under_kvm_where_runs_are_cleared_late(series):
     """The test of the test: memory is read before its dirty bits are cleared.
 
-    Under TCG the log is cleared by the sync already.
+    Under TCG the log is cleared by the sync already. On a machine with other work the guest may
+    stand still while it matters.
     """
-    assert sweep_after_runs("kvm", page_series=series, plugin={"path": LATE_CLEAR})
+    assert any(sweep_after_runs("kvm", page_series=series, plugin={"path": LATE_CLEAR})
+               for _ in range(EXPECTED_LOSS_TRIES))
