@@ -11,13 +11,13 @@
  *
  * QEMU asks every section what is pending, in the migration thread, before each step of a
  * migration and outside of any section. That is when one of our own is written, complete with its
- * head, behind each bitmap sync: all runs of dirty pages that are not zero. QEMU sends the rest.
- * Pages of a run of which a few bytes say all (page_series.h) cross as those.
+ * head, behind each bitmap sync: all dirty pages side by side, in runs of one kind. Pages of which a
+ * few bytes say all (page_series.h) cross as those, and pages of zeros as their number. QEMU sends
+ * the rest.
  *
- * Why nothing is lost: it is what QEMU does for a page, in the same order. The bits of a run
- * are cleared first, in the bitmap and in the dirty log behind it; only then is the memory read. A
- * write that comes later is logged, and the next sync marks the page again. A look whether a page
- * is zero, before, decides only who sends it.
+ * Why nothing is lost: it is what QEMU does for a page, in the same order. The bits of a stretch
+ * of dirty pages are cleared first, in the bitmap and in the dirty log behind it; only then is the
+ * memory read. A write that comes later is logged, and the next sync marks the page again.
  *
  * Where something else follows each page, runs keep out: see fb_page_runs_off_reason().
  */
@@ -26,17 +26,20 @@
 #include "page_series.h"
 
 #define FB_RUNS_SECTION "virtio-fastballoon/page-runs"
-/* 1: no series. */
+/* 1: no kinds. */
 #define FB_RUNS_VERSION 2
 /* Sections that are written whole are not looked up by number: any that QEMU does not use. */
 #define FB_RUNS_SECTION_ID 0x46420001
 
-/* Shorter runs are left to QEMU, longer ones are cut. */
+/* Shorter stretches of dirty pages are left to QEMU, longer ones are cut. */
 #define FB_RUN_PAGES_MIN 4
 #define FB_RUN_PAGES_MAX 512
-/* In the number of pages: their codes follow instead of their content. */
-#define FB_RUN_SERIES 0x80000000U
-/* Room for the codes of pages side by side. */
+/* Kinds of runs, in the number of pages: what follows the head. */
+#define FB_RUN_CONTENT 0U         /* the pages */
+#define FB_RUN_ZEROS 0x40000000U  /* nothing */
+#define FB_RUN_SERIES 0x80000000U /* their codes */
+#define FB_RUN_KINDS 0xc0000000U
+/* Room for the codes of a run. */
 #define FB_RUN_CODES_BYTES (16 * KiB)
 /* Gathered before the next system call. */
 #define FB_RUNS_FLUSH_BYTES (1 * MiB)
@@ -52,6 +55,11 @@
  * @until_us: when it ends, by the monotonic clock.
  * @pages_max: longest run.
  * @unflushed: bytes since the last system call.
+ * @kind: of the run that is yet to be sent.
+ * @first: its first page.
+ * @pages: its length, 0 for none.
+ * @codes: that of its pages, where they are series.
+ * @codes_len: their bytes.
  */
 typedef struct FbRunStep {
 	FbPageRuns *runs;
@@ -59,6 +67,11 @@ typedef struct FbRunStep {
 	int64_t until_us;
 	size_t pages_max;
 	size_t unflushed;
+	uint32_t kind;
+	size_t first;
+	size_t pages;
+	uint8_t codes[FB_RUN_CODES_BYTES];
+	size_t codes_len;
 } FbRunStep;
 
 /* Why a migration to @f sends no runs, or NULL. */
@@ -90,38 +103,15 @@ static bool fb_run_may_send(RAMBlock *rb)
 	return rb->bmap && fb_block_is_backend(rb) && !ramblock_is_ignored(rb);
 }
 
-static bool fb_run_page_is_zero(const RAMBlock *rb, size_t page)
+static bool fb_page_is_zero(const void *page)
 {
-	const uint64_t *words = (const uint64_t *)(rb->host + (page << TARGET_PAGE_BITS));
-
-	return !*words && buffer_is_zero(words, TARGET_PAGE_SIZE);
+	return !*(const uint64_t *)page && buffer_is_zero(page, TARGET_PAGE_SIZE);
 }
 
-static void fb_run_put_head(FbRunStep *step, uint32_t pages, uint64_t offset)
+/* Append the pages themselves, by reference. */
+static void fb_run_put_content(FbRunStep *step, const uint8_t *pages, size_t len)
 {
-	qemu_put_be32(step->f, pages);
-	qemu_put_be64(step->f, offset);
-}
-
-static void fb_run_account(size_t bytes)
-{
-	bytes += sizeof(uint32_t) + sizeof(uint64_t);
-	ram_counters.transferred += bytes;
-	if (runstate_is_running())
-		ram_counters.precopy_bytes += bytes;
-	else
-		ram_counters.downtime_bytes += bytes;
-}
-
-static void fb_run_send_content(FbRunStep *step, RAMBlock *rb, size_t first, size_t pages)
-{
-	uint64_t offset = (uint64_t)first << TARGET_PAGE_BITS;
-	size_t len = pages << TARGET_PAGE_BITS;
-
-	fb_run_put_head(step, pages, offset);
-	qemu_put_buffer_async(step->f, rb->host + offset, len, false);
-	fb_run_account(len);
-	ram_counters.normal += pages;
+	qemu_put_buffer_async(step->f, pages, len, false);
 	step->unflushed += len;
 	if (step->unflushed >= FB_RUNS_FLUSH_BYTES) {
 		qemu_fflush(step->f);
@@ -129,67 +119,75 @@ static void fb_run_send_content(FbRunStep *step, RAMBlock *rb, size_t first, siz
 	}
 }
 
-/* Send the codes of pages as far as they are series. Return: how many. */
-static size_t fb_run_send_series(FbRunStep *step, RAMBlock *rb, size_t first, size_t end)
+/* Send the run that is gathered. */
+static void fb_run_end(FbRunStep *step, RAMBlock *rb)
 {
-	uint8_t codes[FB_RUN_CODES_BYTES];
-	size_t at, len = 0;
+	uint64_t offset = (uint64_t)step->first << TARGET_PAGE_BITS;
+	size_t len = step->pages << TARGET_PAGE_BITS;
+	size_t bytes = sizeof(uint32_t) + sizeof(uint64_t);
 
-	for (at = first; at < end && len <= sizeof(codes) - FB_SERIES_CODE_BYTES_MAX; at++) {
-		size_t bytes =
-			fb_page_series_encode(rb->host + (at << TARGET_PAGE_BITS), codes + len);
-
-		if (!bytes)
-			break;
-		len += bytes;
+	if (!step->pages)
+		return;
+	if (step->kind != FB_RUN_ZEROS)
+		step->runs->sent_bytes += len;
+	qemu_put_be32(step->f, step->pages | step->kind);
+	qemu_put_be64(step->f, offset);
+	if (step->kind == FB_RUN_CONTENT) {
+		bytes += len;
+		ram_counters.normal += step->pages;
+		fb_run_put_content(step, rb->host + offset, len);
+	} else {
+		/* What QEMU counts of pages that are told by less than their content. */
+		ram_counters.duplicate += step->pages;
 	}
-	if (at == first)
-		return 0;
-	fb_run_put_head(step, (at - first) | FB_RUN_SERIES, (uint64_t)first << TARGET_PAGE_BITS);
-	qemu_put_buffer(step->f, codes, len);
-	fb_run_account(len);
-	/* What QEMU counts of pages that are told by less than their content. */
-	ram_counters.duplicate += at - first;
-	step->runs->series_bytes += (at - first) << TARGET_PAGE_BITS;
-	return at - first;
+	if (step->kind == FB_RUN_SERIES) {
+		bytes += step->codes_len;
+		step->runs->series_bytes += len;
+		qemu_put_buffer(step->f, step->codes, step->codes_len);
+	}
+	ram_counters.transferred += bytes;
+	if (runstate_is_running())
+		ram_counters.precopy_bytes += bytes;
+	else
+		ram_counters.downtime_bytes += bytes;
+	step->pages = 0;
+	step->codes_len = 0;
 }
 
-static void fb_run_send(FbRunStep *step, RAMBlock *rb, size_t first, size_t pages)
+/* Add a page to the run, or begin another with it. */
+static void fb_run_add(FbRunStep *step, RAMBlock *rb, size_t page)
 {
-	size_t at = first, end = first + pages;
+	const uint8_t *host = rb->host + ((uint64_t)page << TARGET_PAGE_BITS);
+	uint32_t kind = FB_RUN_CONTENT;
+	size_t code_len = 0;
+
+	if (step->codes_len > sizeof(step->codes) - FB_SERIES_CODE_BYTES_MAX)
+		fb_run_end(step, rb);
+	if (fb_page_is_zero(host))
+		kind = FB_RUN_ZEROS;
+	else if (step->runs->series_enabled)
+		code_len = fb_page_series_encode(host, step->codes + step->codes_len);
+	if (code_len)
+		kind = FB_RUN_SERIES;
+	if (kind != step->kind)
+		fb_run_end(step, rb);
+	if (!step->pages++)
+		step->first = page;
+	step->kind = kind;
+	step->codes_len += code_len;
+}
+
+/* Send dirty pages side by side. */
+static void fb_run_send(FbRunStep *step, RAMBlock *rb, size_t first, size_t end)
+{
+	size_t page;
 
 	/* The order matters, see above. */
 	qemu_guest_free_page_hint(rb->host + ((uint64_t)first << TARGET_PAGE_BITS),
-				  pages << TARGET_PAGE_BITS);
-	step->runs->sent_bytes += pages << TARGET_PAGE_BITS;
-	while (at < end) {
-		size_t series = 0;
-
-		first = at;
-		if (!step->runs->series_enabled)
-			at = end;
-		while (at < end && !(series = fb_run_send_series(step, rb, at, end)))
-			at++;
-		if (at > first)
-			fb_run_send_content(step, rb, first, at - first);
-		at += series;
-	}
-}
-
-/* Send what is not zero of dirty pages side by side. */
-static void fb_run_send_nonzero(FbRunStep *step, RAMBlock *rb, size_t at, size_t end)
-{
-	while (at < end) {
-		size_t first;
-
-		while (at < end && fb_run_page_is_zero(rb, at))
-			at++;
-		first = at;
-		while (at < end && !fb_run_page_is_zero(rb, at))
-			at++;
-		if (at - first >= FB_RUN_PAGES_MIN)
-			fb_run_send(step, rb, first, at - first);
-	}
+				  (end - first) << TARGET_PAGE_BITS);
+	for (page = first; page < end; page++)
+		fb_run_add(step, rb, page);
+	fb_run_end(step, rb);
 }
 
 static bool fb_run_step_over(const FbRunStep *step)
@@ -212,7 +210,8 @@ static bool fb_run_send_block(FbRunStep *step, RAMBlock *rb)
 			return true;
 		}
 		end = find_next_zero_bit(rb->bmap, MIN(pages, start + step->pages_max), start);
-		fb_run_send_nonzero(step, rb, start, end);
+		if (end - start >= FB_RUN_PAGES_MIN)
+			fb_run_send(step, rb, start, end);
 		runs->page = end;
 	}
 	return false;
@@ -359,6 +358,14 @@ static int fb_run_receive_series(FbBalloon *balloon, QEMUFile *f, uint8_t *host,
 	return 0;
 }
 
+/* As QEMU does: what reads zero is not written, so that it takes no memory. */
+static void fb_run_receive_zeros(uint8_t *host, size_t pages)
+{
+	for (; pages; pages--, host += TARGET_PAGE_SIZE)
+		if (!fb_page_is_zero(host))
+			memset(host, 0, TARGET_PAGE_SIZE);
+}
+
 /* Return: 0 behind the last run of the block, or a negative errno. */
 static int fb_page_runs_load_block(FbBalloon *balloon, QEMUFile *f, RAMBlock *rb)
 {
@@ -366,22 +373,27 @@ static int fb_page_runs_load_block(FbBalloon *balloon, QEMUFile *f, RAMBlock *rb
 	int ret = 0;
 
 	while (!ret && (pages = qemu_get_be32(f))) {
-		bool series = pages & FB_RUN_SERIES;
+		uint32_t kind = pages & FB_RUN_KINDS;
 		uint64_t offset = qemu_get_be64(f);
 		uint64_t len;
 
-		pages &= ~FB_RUN_SERIES;
+		pages &= ~FB_RUN_KINDS;
 		len = (uint64_t)pages << TARGET_PAGE_BITS;
 
-		if (!pages || pages > FB_RUN_PAGES_MAX || offset & ~TARGET_PAGE_MASK ||
-		    offset > rb->used_length || len > rb->used_length - offset) {
+		if (!pages || pages > FB_RUN_PAGES_MAX || kind == FB_RUN_KINDS ||
+		    offset & ~TARGET_PAGE_MASK || offset > rb->used_length ||
+		    len > rb->used_length - offset) {
 			error_report("virtio-fastballoon: malformed run of pages in '%s': %" PRIu32
 				     " pages at offset %" PRIu64,
 				     rb->idstr, pages, offset);
 			return -EINVAL;
 		}
-		ret = series ? fb_run_receive_series(balloon, f, rb->host + offset, pages) :
-			       fb_run_receive(balloon, f, rb->host + offset, len);
+		if (kind == FB_RUN_ZEROS)
+			fb_run_receive_zeros(rb->host + offset, pages);
+		else if (kind == FB_RUN_SERIES)
+			ret = fb_run_receive_series(balloon, f, rb->host + offset, pages);
+		else
+			ret = fb_run_receive(balloon, f, rb->host + offset, len);
 		ramblock_recv_bitmap_set_range(rb, rb->host + offset, pages);
 	}
 	return ret ? ret : qemu_file_get_error(f);

@@ -14,7 +14,7 @@ from test_dev_page_runs import SECTION, loading_fails, run, saved, NUMBERS
 
 DATA_GPA = 32 * MIB
 RECORD_WORDS, RECORDS = 8, 64
-SERIES = 1 << 31
+SERIES, ZEROS = 1 << 31, 1 << 30
 CODE_BYTES = 129
 EXCEPTIONS_MAX = 8
 ON = {"page_series": True}
@@ -97,16 +97,21 @@ def test_a_destination_need_not_send_them(start):
 
 
 def test_what_is_written_meanwhile_is_sent_again(start):
+    """Also what becomes zero."""
     pair = Pair(start, **ON)
     pair.source.fill(DATA_GPA, MIB)
     pair.source.qtest.write(DATA_GPA + MIB, random.Random(2).randbytes(32 * MIB))
     pair.channel.start(pair.qemu, 16 * MIB, downtime_ms=1)
-    migration.wait_active(pair.qemu)
-    pair.source.fill(DATA_GPA + PAGE, PAGE, 0xbb)
+    wait_for(lambda: counter(pair.qemu, "series-bytes") >= MIB, "the series are sent")
+    written = random.Random(3).randbytes(8 * PAGE)
+    pair.source.qtest.write(DATA_GPA + 8 * PAGE, written)
+    pair.source.fill(DATA_GPA + 24 * PAGE, 8 * PAGE, 0)
     moved = pair.finish()
-    assert moved.holds(DATA_GPA + PAGE, PAGE, 0xbb)
-    assert moved.holds(DATA_GPA, PAGE, 0xa5)
-    assert moved.holds(DATA_GPA + 2 * PAGE, MIB - 2 * PAGE, 0xa5)
+    assert moved.holds(DATA_GPA, 8 * PAGE, 0xa5)
+    assert moved.qtest.read(DATA_GPA + 8 * PAGE, 8 * PAGE) == written
+    assert moved.holds(DATA_GPA + 16 * PAGE, 8 * PAGE, 0xa5)
+    assert moved.holds(DATA_GPA + 24 * PAGE, 8 * PAGE, 0)
+    assert moved.holds(DATA_GPA + 32 * PAGE, MIB - 32 * PAGE, 0xa5)
 
 
 def test_saved_and_restored(start, tmp_path):
@@ -127,6 +132,8 @@ def code(exceptions=0, record=0):
     pytest.param(run(SERIES | 1, 0, code(EXCEPTIONS_MAX + 1)), "malformed series", id="exceptions"),
     pytest.param(run(SERIES | 2, 0, code() + code(1, RECORDS)), "malformed series", id="record"),
     pytest.param(run(SERIES, 0), "malformed run", id="no-page"),
+    pytest.param(run(SERIES | ZEROS | 1, 0), "malformed run", id="no-kind"),
+    pytest.param(run(ZEROS | 2, machine.RAM_BYTES - PAGE), "malformed run", id="zeros-past-the-end"),
     pytest.param(run(SERIES | 513, 0), "malformed run", id="long-run"),
     pytest.param(run(SERIES | 2, machine.RAM_BYTES - PAGE), "malformed run", id="past-the-end"),
 ])
