@@ -20,6 +20,15 @@
  * memory read. A write that comes later is logged, and the next sync marks the page again.
  *
  * Where something else follows each page, runs keep out: see fb_page_runs_off_reason().
+ *
+ * Format
+ * ------
+ * A section has, for each RAM block of which pages are sent, its name as a counted string, its runs,
+ * and 32 bits of zero; a byte of zero follows the last block. A run is, in big-endian numbers,
+ *
+ *   be32   number of pages, 1 to FB_RUN_PAGES_MAX, and in the highest bits the kind
+ *   be64   offset of the first page in the block, in bytes
+ *   ...    the pages; or the code of each, see page_series.h; or, for zeros, nothing
  */
 #include "balloon.h"
 #include "page_runs.h"
