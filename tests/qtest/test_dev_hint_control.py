@@ -14,6 +14,8 @@ from fbqtest.virtio import bits
 from test_dev_hinting import HIGH_GPA, HINTS, add_disk, hint_state
 
 MIB = 1 << 20
+# More than a socket takes whose other end nobody reads.
+STALLING_BYTES = 8 * MIB
 
 
 def off_reason(balloon):
@@ -65,6 +67,7 @@ def test_the_defaults_and_what_is_refused(start):
 def test_the_command_line_sets_them_too(start):
     balloon = Balloon(start(machine.OURS, **HINTS, fastballoon_hints="off"))
     balloon.start()
+    balloon.fill(HIGH_GPA, STALLING_BYTES)
     with migration.stalled(balloon.qemu):
         assert balloon.cmd_id() == CMD_ID_STOP
         assert "fastballoon-hints" in off_reason(balloon)
@@ -72,6 +75,7 @@ def test_the_command_line_sets_them_too(start):
 
 def test_off_before_a_migration(hinting):
     set_hints(hinting, "off")
+    hinting.fill(HIGH_GPA, STALLING_BYTES)
     with migration.stalled(hinting.qemu):
         assert hinting.cmd_id() == CMD_ID_STOP
         assert "fastballoon-hints" in off_reason(hinting)
