@@ -131,6 +131,31 @@ static struct page *fb_buddy_first(struct zone *zone, unsigned int order)
 	return NULL;
 }
 
+/**
+ * fb_buddy_spares_block() - whether there is a block to take. A look without locks.
+ * @min_order: the smallest order that counts.
+ */
+bool fb_buddy_spares_block(unsigned int min_order)
+{
+	unsigned int order;
+	size_t i;
+	int nid;
+
+	for_each_online_node(nid) {
+		for (i = 0; i < ARRAY_SIZE(fb_buddy_zones); i++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[fb_buddy_zones[i]];
+
+			if (!populated_zone(zone))
+				continue;
+			for (order = min_order; order < FB_NR_ORDERS; order++)
+				if (fb_buddy_has(zone, order) &&
+				    fb_buddy_spare(zone) >= 1UL << order)
+					return true;
+		}
+	}
+	return false;
+}
+
 /* Take up to FB_BUDDY_HOLD_BLOCKS blocks in one hold of the lock; returns their number. */
 static unsigned int fb_buddy_hold(struct fb_balloon *fb, struct zone *zone, unsigned int order,
 				  struct fb_batch *batch, unsigned long want_pages,
@@ -171,6 +196,15 @@ static void fb_buddy_take_zone(struct fb_balloon *fb, struct zone *zone, unsigne
 		cond_resched();
 }
 
+/* Whether blocks of an order may be taken where the batch is to reach @want_pages. */
+static bool fb_buddy_order_ok(struct fb_balloon *fb, const struct fb_batch *batch,
+			      unsigned long want_pages, unsigned int order)
+{
+	unsigned long left_pages = want_pages - batch->nr_pages;
+
+	return left_pages >> order && order >= fb_source_floor(fb, left_pages);
+}
+
 /* Take the largest blocks of one zone first, until the batch has the size wanted. */
 static void fb_buddy_take_share(struct fb_balloon *fb, struct zone *zone, struct fb_batch *batch,
 				unsigned long want_pages, unsigned int max_blocks)
@@ -178,7 +212,7 @@ static void fb_buddy_take_share(struct fb_balloon *fb, struct zone *zone, struct
 	int order;
 
 	for (order = FB_TOP_ORDER; order >= 0; order--)
-		if (batch->nr_pages + (1UL << order) <= want_pages)
+		if (fb_buddy_order_ok(fb, batch, want_pages, order))
 			fb_buddy_take_zone(fb, zone, order, batch, want_pages, max_blocks);
 }
 
@@ -287,9 +321,10 @@ bool fb_buddy_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long 
 		fb->next_node = first_online_node;
 	cut = fb_buddy_take_shares(fb, batch, want_pages, max_blocks);
 	for (order = FB_TOP_ORDER; order >= 0 && !cut; order--)
-		if (batch->nr_pages + (1UL << order) <= want_pages)
+		if (fb_buddy_order_ok(fb, batch, want_pages, order))
 			fb_buddy_take_order(fb, order, batch, want_pages, max_blocks);
-	if (!cut && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks)
+	if (!cut && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
+	    !fb_source_floor(fb, want_pages - batch->nr_pages))
 		fb_buddy_take_part(fb, batch, want_pages - batch->nr_pages);
 	fb->next_node = next_node_in(fb->next_node, node_online_map);
 	return cut || batch->nr_pages >= want_pages || batch->nr_blocks >= max_blocks;

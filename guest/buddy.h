@@ -13,6 +13,7 @@ struct fb_batch;
 unsigned long fb_buddy_above(struct zone *zone, unsigned long mark_pages);
 unsigned long fb_buddy_spare(struct zone *zone);
 unsigned long fb_buddy_spare_all(void);
+bool fb_buddy_spares_block(unsigned int min_order);
 bool fb_buddy_zone_ok(struct zone *zone);
 unsigned int fb_buddy_order(const struct page *page);
 void fb_buddy_remove(struct zone *zone, struct page *page, unsigned int order);

@@ -105,6 +105,8 @@ static void fb_caches_compact(struct work_struct *work)
 	int err = fb_caches_write("/proc/sys/vm/compact_memory", '1');
 
 	fb_caches_end(chore, err, before_pages, fb_caches_piece_pages());
+	/* The balloon may have been short of large pieces: nothing else tells it of them. */
+	fb_size_wake(chore->fb);
 }
 
 /**

@@ -22,7 +22,7 @@ static void fb_hint_alloc_batch(struct fb_batch *batch, int *order, int min_orde
 {
 	while (batch->nr_blocks < FB_HINT_ALLOC_BLOCKS && batch->nr_pages < FB_HINT_ALLOC_PAGES &&
 	       *order >= min_order) {
-		struct page *page = fb_source_alloc(NUMA_NO_NODE, *order);
+		struct page *page = fb_source_alloc(NUMA_NO_NODE, *order, false);
 
 		if (page)
 			fb_batch_add(batch, page, *order);

@@ -92,6 +92,13 @@ MODULE_PARM_DESC(page_source, "where pages come from: auto (default), buddy (tak
 			      "lists, where that is safe), alloc (allocated) or conservative "
 			      "(allocated one by one, so that compaction can move each)");
 
+static struct fb_bounded fb_inflate_min_order = { .min = 0, .max = FB_TOP_ORDER, .value = 0 };
+module_param_cb(inflate_min_order, &fb_bounded_ops, &fb_inflate_min_order, 0444);
+MODULE_PARM_DESC(inflate_min_order,
+		 "smallest block that the balloon takes is 2 to the power of this pages (0 to 10, "
+		 "default 0); 9 keeps the huge pages of the host whole, and gives it less where "
+		 "free memory is fragmented");
+
 static const char *const fb_transport_names[] = { "auto", "sg", "report", "bitmap", "pfn", NULL };
 static struct fb_choice fb_transport_choice = { .names = fb_transport_names };
 module_param_cb(transport, &fb_choice_ops, &fb_transport_choice, 0444);
@@ -149,6 +156,12 @@ MODULE_PARM_DESC(ctrl_requests, "what the host may ask for: all (default), infla
 enum fb_source fb_param_source(void)
 {
 	return fb_source_choice.value;
+}
+
+/** fb_param_inflate_min_order() - inflate_min_order, up to FB_TOP_ORDER. */
+unsigned int fb_param_inflate_min_order(void)
+{
+	return fb_inflate_min_order.value;
 }
 
 /** fb_param_transport() - transport. */

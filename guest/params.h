@@ -24,6 +24,7 @@ enum fb_hint_want { FB_WANT_AUTO, FB_WANT_LOGGED, FB_WANT_HOLD, FB_WANT_HELD };
 enum fb_hint_full { FB_FULL_WAIT, FB_FULL_SKIP };
 
 enum fb_source fb_param_source(void);
+unsigned int fb_param_inflate_min_order(void);
 enum fb_transport fb_param_transport(void);
 unsigned long fb_param_bitmap_run_pages(void);
 bool fb_param_hints(void);

@@ -22,7 +22,7 @@
 #define FB_PROGRESS_WAY_MS 200
 
 /* With less than this above the watermarks it is them that a stall is due to: 1 MiB. */
-#define FB_PROGRESS_SPARE_PAGES 256
+#define FB_PROGRESS_SPARE_PAGES 256UL
 
 /* Pages beyond those in the balloon that could be had. */
 static unsigned long fb_progress_extra(u16 reason)
@@ -49,13 +49,17 @@ static unsigned long fb_progress_extra(u16 reason)
  */
 u16 fb_progress_stall_reason(struct fb_balloon *fb)
 {
+	unsigned int min_order = fb_source_min_order(fb);
+
 	if (fb_failed(fb) || fb_stopping(fb))
 		return VIRTIO_FASTBALLOON_REASON_STOPPED;
 	if (fb_oom_backoff_ms(fb))
 		return VIRTIO_FASTBALLOON_REASON_OOM;
-	return fb_buddy_spare_all() >= FB_PROGRESS_SPARE_PAGES ?
-		       VIRTIO_FASTBALLOON_REASON_ALLOCATION :
-		       VIRTIO_FASTBALLOON_REASON_WATERMARK;
+	if (fb_buddy_spare_all() < max(FB_PROGRESS_SPARE_PAGES, 1UL << min_order))
+		return VIRTIO_FASTBALLOON_REASON_WATERMARK;
+	return min_order && !fb_buddy_spares_block(min_order) ?
+		       VIRTIO_FASTBALLOON_REASON_FRAGMENTATION :
+		       VIRTIO_FASTBALLOON_REASON_ALLOCATION;
 }
 
 /**

@@ -10,6 +10,9 @@
  * The allocator would let the balloon dig into the reserves that keep the guest alive. So
  * nothing is allocated once the guest has neither available memory nor room in swap: the
  * balloon stops at the size that can be reached, rather than have tasks killed.
+ *
+ * With inflate_min_order the fast sources take no smaller block, but for the rest of a size that is
+ * no multiple of one.
  */
 #include <linux/gfp.h>
 #include <linux/log2.h>
@@ -53,6 +56,28 @@ void fb_source_choose(struct fb_balloon *fb)
 		dev_notice(&fb->vdev->dev,
 			   "pages are allocated, not taken off the free lists: %s\n", refusal);
 	}
+	if (fb->source == FB_SOURCE_CONSERVATIVE && fb_param_inflate_min_order())
+		dev_notice(&fb->vdev->dev,
+			   "inflate_min_order does nothing: the conservative page_source takes "
+			   "single pages\n");
+}
+
+/** fb_source_min_order() - the order of the smallest block that the balloon takes. */
+unsigned int fb_source_min_order(const struct fb_balloon *fb)
+{
+	return fb->source == FB_SOURCE_CONSERVATIVE ? 0 : fb_param_inflate_min_order();
+}
+
+/**
+ * fb_source_floor() - the smallest order to take next.
+ * @fb: the balloon.
+ * @left_pages: what is wanted yet; a rest that is less than a block comes in pieces of any order.
+ */
+unsigned int fb_source_floor(const struct fb_balloon *fb, unsigned long left_pages)
+{
+	unsigned int order = fb_source_min_order(fb);
+
+	return left_pages >> order ? order : 0;
 }
 
 /** fb_source_name() - the source in use, as the parameter names it. */
@@ -90,15 +115,16 @@ static int fb_source_node(enum zone_type first)
 /**
  * fb_source_alloc() - allocate one block.
  * @nid: the node to try first, or NUMA_NO_NODE.
- * @order: its order. Only single pages may start reclaim.
+ * @order: its order.
+ * @reclaim: whether to start reclaim, and compaction for more than a page, where there is none.
  *
  * Return: first page of the block, as blocks.h describes it, or NULL.
  */
-struct page *fb_source_alloc(int nid, unsigned int order)
+struct page *fb_source_alloc(int nid, unsigned int order, bool reclaim)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
 
-	if (order)
+	if (!reclaim)
 		gfp &= ~__GFP_RECLAIM;
 	return alloc_pages_node(nid, gfp, order);
 }
@@ -142,20 +168,23 @@ static bool fb_source_take_alloc(struct fb_balloon *fb, struct fb_batch *batch,
 	int nid = NUMA_NO_NODE;
 
 	while (batch->nr_pages < want_pages && batch->nr_blocks < max_blocks) {
+		unsigned long left_pages = want_pages - batch->nr_pages;
+		unsigned int floor = fb_source_floor(fb, left_pages);
 		struct page *page = NULL;
 
-		order = min_t(unsigned int, order, ilog2(want_pages - batch->nr_pages));
+		order = min_t(unsigned int, order, ilog2(left_pages));
 		if (!spare_blocks && fb_source_can_spare(order))
 			spare_blocks = FB_RESERVE_CHECK_BLOCKS;
 		if (!(spare_blocks % FB_NODE_BLOCKS))
 			nid = fb_source_node(first);
 		if (spare_blocks)
-			page = movable ? fb_movable_alloc(nid) : fb_source_alloc(nid, order);
+			page = movable ? fb_movable_alloc(nid) :
+					 fb_source_alloc(nid, order, order <= floor);
 		if (page) {
 			spare_blocks--;
 			fb_batch_add(batch, page, order);
 			fb_count(&fb->counters, FB_C_alloc_blocks, 1);
-		} else if (order) {
+		} else if (order > floor) {
 			order--;
 			spare_blocks = 0;
 		} else {
@@ -187,17 +216,18 @@ static unsigned long fb_source_movable_spare(void)
 static void fb_source_take_blocks(struct fb_balloon *fb, struct fb_batch *batch,
 				  unsigned long want_pages, unsigned int max_blocks)
 {
-	unsigned long more_pages;
+	unsigned long more_pages, step_pages;
 	bool ok;
 
 	if (fb->source == FB_SOURCE_ALLOC) {
 		fb_source_take_alloc(fb, batch, want_pages, max_blocks, false);
 		return;
 	}
+	step_pages = max_t(unsigned long, FB_RECLAIM_PAGES, 1UL << fb_source_min_order(fb));
 	do {
 		if (fb_buddy_take(fb, batch, want_pages, max_blocks))
 			break;
-		more_pages = min(want_pages, batch->nr_pages + FB_RECLAIM_PAGES);
+		more_pages = min(want_pages, batch->nr_pages + step_pages);
 		ok = fb_source_take_alloc(fb, batch, more_pages, max_blocks, false);
 	} while (ok && batch->nr_pages < want_pages && batch->nr_blocks < max_blocks &&
 		 !fb_size_cut(fb));
@@ -212,7 +242,7 @@ static void fb_source_take_blocks(struct fb_balloon *fb, struct fb_batch *batch,
  *
  * ZONE_MOVABLE is for memory that can be moved: what is taken there are single pages for
  * movable.c, also where the source is a fast one. Of the two kinds of zones, that which has more
- * to spare gives first, until they are level.
+ * to spare gives first, until they are level. With inflate_min_order nothing is taken there.
  *
  * The batch is empty afterwards only where no page could be had, or fb_size_cut() says so.
  *
@@ -227,7 +257,7 @@ bool fb_source_take(struct fb_balloon *fb, struct fb_batch *batch, unsigned long
 		fb_source_take_alloc(fb, batch, want_pages, max_blocks, true);
 		return true;
 	}
-	movable_pages = fb_source_movable_spare();
+	movable_pages = fb_source_min_order(fb) ? 0 : fb_source_movable_spare();
 	other_pages = fb_buddy_spare_all();
 	if (movable_pages > other_pages) {
 		max_pages = max(movable_pages - other_pages, FB_LEVEL_PAGES);

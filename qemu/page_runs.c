@@ -20,34 +20,18 @@
  * memory read. A write that comes later is logged, and the next sync marks the page again.
  *
  * Where something else follows each page, runs keep out: see fb_page_runs_off_reason().
- *
- * Format
- * ------
- * A section has, for each RAM block of which pages are sent, its name as a counted string, its runs,
- * and 32 bits of zero; a byte of zero follows the last block. A run is, in big-endian numbers,
- *
- *   be32   number of pages, 1 to FB_RUN_PAGES_MAX, and in the highest bits the kind
- *   be64   offset of the first page in the block, in bytes
- *   ...    the pages; or the code of each, see page_series.h; or, for zeros, nothing
  */
 #include "balloon.h"
 #include "page_runs.h"
+#include "page_runs_format.h"
 #include "page_series.h"
 
 #define FB_RUNS_SECTION "virtio-fastballoon/page-runs"
-/* 1: no kinds. */
-#define FB_RUNS_VERSION 2
 /* Sections that are written whole are not looked up by number: any that QEMU does not use. */
 #define FB_RUNS_SECTION_ID 0x46420001
 
-/* Shorter stretches of dirty pages are left to QEMU, longer ones are cut. */
+/* Shorter stretches of dirty pages are left to QEMU. */
 #define FB_RUN_PAGES_MIN 4
-#define FB_RUN_PAGES_MAX 512
-/* Kinds of runs, in the number of pages: what follows the head. */
-#define FB_RUN_CONTENT 0U         /* the pages */
-#define FB_RUN_ZEROS 0x40000000U  /* nothing */
-#define FB_RUN_SERIES 0x80000000U /* their codes */
-#define FB_RUN_KINDS 0xc0000000U
 /* Room for the codes of a run. */
 #define FB_RUN_CODES_BYTES (16 * KiB)
 /* Fetched of a page ahead of the look at it. */
@@ -57,8 +41,6 @@
 #define FB_RUNS_FLUSH_BYTES (1 * MiB)
 /* Longest step, in which RCU is held, as long as one of QEMU's. */
 #define FB_RUNS_STEP_US 50000
-/* Blocks in a section. */
-#define FB_RUNS_BLOCKS_MAX 256
 /* A run takes at most one such part of what may be sent in a period of the rate limit. */
 #define FB_RUNS_RATE_SHARE 8
 
@@ -113,11 +95,6 @@ static const char *fb_page_runs_off_reason(const FbPageRuns *runs, QEMUFile *f)
 static bool fb_run_may_send(RAMBlock *rb)
 {
 	return rb->bmap && fb_block_is_backend(rb) && !ramblock_is_ignored(rb);
-}
-
-static bool fb_page_is_zero(const void *page)
-{
-	return !*(const uint64_t *)page && buffer_is_zero(page, TARGET_PAGE_SIZE);
 }
 
 /* Append the pages themselves, by reference. */
@@ -319,141 +296,9 @@ static void fb_page_runs_pending(QEMUFile *f, void *opaque, uint64_t max_size,
 	}
 }
 
-/* Bytes that QEMU reads ahead of what was asked for, where they are there. */
-static size_t fb_stream_buffer_bytes(void)
-{
-	QIOChannelBuffer *channel = qio_channel_buffer_new(1 * MiB);
-	size_t read_ahead;
-	QEMUFile *f;
-
-	channel->usage = channel->capacity;
-	f = qemu_file_new_input(QIO_CHANNEL(channel));
-	qemu_get_byte(f);
-	read_ahead = channel->offset;
-	qemu_fclose(f);
-	object_unref(OBJECT(channel));
-	return read_ahead < 1 * MiB ? read_ahead : 0;
-}
-
-/* Read into guest memory. Return: 0 or a negative errno. */
-static int fb_run_receive(FbBalloon *balloon, QEMUFile *f, uint8_t *host, size_t len)
-{
-	size_t buffered = balloon->page_runs.stream_buffer_bytes;
-	Error *err = NULL;
-
-	/* As many bytes as the buffer holds at most empty it, to the byte. */
-	if (!buffered || len < 2 * buffered)
-		buffered = len;
-	if (qemu_get_buffer(f, host, buffered) != buffered)
-		return -EIO;
-	if (buffered == len)
-		return 0;
-	if (qio_channel_read_all(qemu_file_get_ioc(f), (char *)host + buffered, len - buffered,
-				 &err) < 0) {
-		error_reportf_err(err,
-				  "virtio-fastballoon: the stream ends within a run of pages: ");
-		return -EIO;
-	}
-	fb_incoming_poll_received(&balloon->incoming_poll, len - buffered);
-	return 0;
-}
-
-/* Return: 0 or a negative errno. */
-static int fb_run_receive_series(FbBalloon *balloon, QEMUFile *f, uint8_t *host, size_t pages)
-{
-	uint8_t code[FB_SERIES_CODE_BYTES_MAX];
-	size_t i, len, codes_len = 0;
-
-	for (i = 0; i < pages; i++) {
-		code[0] = qemu_get_byte(f);
-		if (code[0] > FB_SERIES_EXCEPTIONS_MAX)
-			break;
-		len = FB_SERIES_CODE_BYTES(code[0]);
-		if (qemu_get_buffer(f, code + 1, len - 1) != len - 1)
-			return -EIO;
-		if (!fb_page_series_decode(code, host + (i << TARGET_PAGE_BITS)))
-			break;
-		codes_len += len;
-	}
-	if (i < pages) {
-		error_report("virtio-fastballoon: malformed series of records in a run of pages");
-		return -EINVAL;
-	}
-	fb_incoming_poll_received(&balloon->incoming_poll, (pages << TARGET_PAGE_BITS) - codes_len);
-	return 0;
-}
-
-/* As QEMU does: what reads zero is not written, so that it takes no memory. */
-static void fb_run_receive_zeros(uint8_t *host, size_t pages)
-{
-	for (; pages; pages--, host += TARGET_PAGE_SIZE)
-		if (!fb_page_is_zero(host))
-			memset(host, 0, TARGET_PAGE_SIZE);
-}
-
-/* Return: 0 behind the last run of the block, or a negative errno. */
-static int fb_page_runs_load_block(FbBalloon *balloon, QEMUFile *f, RAMBlock *rb)
-{
-	uint32_t pages;
-	int ret = 0;
-
-	while (!ret && (pages = qemu_get_be32(f))) {
-		uint32_t kind = pages & FB_RUN_KINDS;
-		uint64_t offset = qemu_get_be64(f);
-		uint64_t len;
-
-		pages &= ~FB_RUN_KINDS;
-		len = (uint64_t)pages << TARGET_PAGE_BITS;
-
-		if (!pages || pages > FB_RUN_PAGES_MAX || kind == FB_RUN_KINDS ||
-		    offset & ~TARGET_PAGE_MASK || offset > rb->used_length ||
-		    len > rb->used_length - offset) {
-			error_report("virtio-fastballoon: malformed run of pages in '%s': %" PRIu32
-				     " pages at offset %" PRIu64,
-				     rb->idstr, pages, offset);
-			return -EINVAL;
-		}
-		if (kind == FB_RUN_ZEROS)
-			fb_run_receive_zeros(rb->host + offset, pages);
-		else if (kind == FB_RUN_SERIES)
-			ret = fb_run_receive_series(balloon, f, rb->host + offset, pages);
-		else
-			ret = fb_run_receive(balloon, f, rb->host + offset, len);
-		ramblock_recv_bitmap_set_range(rb, rb->host + offset, pages);
-	}
-	return ret ? ret : qemu_file_get_error(f);
-}
-
-static int fb_page_runs_load_state(QEMUFile *f, void *opaque, int version_id)
-{
-	int blocks, ret;
-	char name[256];
-
-	RCU_READ_LOCK_GUARD();
-	for (blocks = 0; blocks < FB_RUNS_BLOCKS_MAX; blocks++) {
-		RAMBlock *rb;
-
-		if (!qemu_get_counted_string(f, name))
-			return qemu_file_get_error(f);
-		rb = qemu_ram_block_by_name(name);
-		if (!rb || !fb_block_is_backend(rb) || ramblock_is_ignored(rb)) {
-			error_report("virtio-fastballoon: runs of pages for '%s', which is no "
-				     "guest memory here",
-				     name);
-			return -EINVAL;
-		}
-		ret = fb_page_runs_load_block(opaque, f, rb);
-		if (ret)
-			return ret;
-	}
-	error_report("virtio-fastballoon: malformed runs of pages: more than %d blocks",
-		     FB_RUNS_BLOCKS_MAX);
-	return -EINVAL;
-}
-
 static const SaveVMHandlers fb_page_runs_handlers = {
 	.save_live_pending = fb_page_runs_pending,
-	.load_state = fb_page_runs_load_state,
+	.load_state = fb_page_runs_load,
 };
 
 static int fb_page_runs_notify(NotifierWithReturn *notifier, void *data)

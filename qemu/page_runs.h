@@ -42,4 +42,20 @@ void fb_page_runs_realize(FbBalloon *balloon);
 void fb_page_runs_begin(FbBalloon *balloon, QEMUFile *f);
 void fb_page_runs_unrealize(FbBalloon *balloon);
 
+/**
+ * fb_page_runs_load() - read a section of runs into guest memory (page_runs_load.c).
+ * @opaque: the FbBalloon.
+ * @version_id: of the section, at most FB_RUNS_VERSION; all versions are read alike.
+ *
+ * Return: 0; -EINVAL where the section is malformed or does not fit the memory here; another
+ * negative errno where the stream ends.
+ */
+int fb_page_runs_load(QEMUFile *f, void *opaque, int version_id);
+/**
+ * fb_stream_buffer_bytes() - find how much QEMU reads ahead of what was asked for, where it is there.
+ *
+ * Return: bytes, or 0 where that can't be told.
+ */
+size_t fb_stream_buffer_bytes(void);
+
 #endif /* FASTBALLOON_QEMU_PAGE_RUNS_H */
