@@ -29,11 +29,14 @@ def test_what_waits_is_what_is_not_given_back(own_guest, pair, params):
         pytest.skip("the host finds no transparent huge pages")
     guest.start_verifier(64)
     guest.start_job("fragment", f"{450 * MIB} 16")
-    for _ in range(2):
+    given = 0
+    for cycle in range(2):
         guest.set_memory(config.memory_mib - 300)
         counters = guest.counters()
-        given = counters["discarded-bytes"]
-        assert counters["waiting-bytes"] > 0
+        given_before, given = given, counters["discarded-bytes"]
+        assert given - given_before + counters["waiting-bytes"] == 300 * MIB
+        # Later the guest may have compacted its memory for the process that touches it.
+        assert counters["waiting-bytes"] > 0 or cycle
         assert given % HUGE == 0
         assert host.anon_huge_bytes(guest.machine.process.pid) >= huge_before - given - 8 * HUGE
         guest.set_memory(config.memory_mib)
