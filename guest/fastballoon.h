@@ -26,8 +26,8 @@
  * - fb->hint.kept_lock (spinlock).
  * - fb->goal.lock, fb->progress.lock, fb->ctrl.lock (spinlocks): nobody holds two of them.
  * - fb->stop_lock (spinlock, interrupts off): no work is queued once fb->stopping is set.
- * - zone->lock (spinlock, interrupts off), which only buddy.c, walk.c and hint_hold.c take. No
- *   other lock is taken and nothing allocated under it.
+ * - zone->lock (spinlock, interrupts off), which only buddy.c, hint_hold.c, source.c and walk.c take.
+ *   No other lock is taken and nothing allocated under it.
  * No memory that could need reclaim is allocated under any lock, so the OOM notifier may take
  * those it needs.
  *

@@ -89,10 +89,12 @@ static void fb_size_back_off(struct fb_balloon *fb, bool progress)
 {
 	struct fb_size *size = &fb->size;
 
-	if (progress || !size->retry_ms)
+	if (progress || !size->retry_ms) {
 		size->retry_ms = FB_RETRY_MIN_MS;
-	else
+	} else {
+		fb_source_unboost();
 		size->retry_ms = min(2 * size->retry_ms, FB_RETRY_MAX_MS);
+	}
 	fb_count(&fb->counters, FB_C_inflate_stalls, 1);
 }
 

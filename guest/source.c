@@ -149,6 +149,34 @@ static bool fb_source_above_low(void)
 	return false;
 }
 
+/**
+ * fb_source_unboost() - lower the watermarks of zones that keep memory only since they are raised.
+ *
+ * Where memory fragments the kernel raises a zone's watermarks, by up to one and a half times the
+ * high one, to have kswapd reclaim. kswapd lowers them after one pass, whatever came of it; but
+ * where it had nothing to reclaim for long it does not run, and nobody does. For an inflate that has
+ * stalled, and stalled again after kswapd's time for a pass.
+ */
+void fb_source_unboost(void)
+{
+	int nid, idx;
+
+	for_each_online_node(nid) {
+		for (idx = 0; idx <= ZONE_MOVABLE; idx++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[idx];
+			unsigned long flags;
+
+			if (!populated_zone(zone) || !READ_ONCE(zone->watermark_boost) ||
+			    fb_buddy_above(zone, low_wmark_pages(zone)) ||
+			    !fb_buddy_above(zone, zone->_watermark[WMARK_LOW]))
+				continue;
+			spin_lock_irqsave(&zone->lock, flags);
+			zone->watermark_boost = 0;
+			spin_unlock_irqrestore(&zone->lock, flags);
+		}
+	}
+}
+
 /** fb_source_can_spare() - whether the guest can do without another few blocks of an order. */
 bool fb_source_can_spare(unsigned int order)
 {

@@ -5,10 +5,10 @@ FB_INIT_SRCS := $(wildcard tests/guest/init/*.c)
 FB_INIT_OBJS := $(FB_INIT_SRCS:tests/guest/init/%.c=$(B)/tests/guest/init.o/%.o)
 FB_INIT := $(B)/tests/guest/init
 FB_INITRAMFS := $(B)/tests/guest/initramfs-$(KERNEL_RELEASE).cpio
-FB_MEMMAP_DIR := $(B)/tests/guest/memmap/$(KERNEL_RELEASE)
-FB_MEMMAP_KO := $(FB_MEMMAP_DIR)/virtio_fastballoon_memmap.ko
-FB_MEMMAP_FILES := $(wildcard tests/guest/memmap/*)
-FB_INITRAMFS_MODULES := $(B)/guest/$(KERNEL_RELEASE)/virtio_fastballoon.ko $(FB_XB_KO) $(FB_MEMMAP_KO)
+FB_TEST_KO_DIR := $(B)/tests/guest/modules/$(KERNEL_RELEASE)
+FB_TEST_KOS := $(FB_TEST_KO_DIR)/virtio_fastballoon_memmap.ko $(FB_TEST_KO_DIR)/virtio_fastballoon_boost.ko
+FB_TEST_KO_FILES := $(wildcard tests/guest/modules/*)
+FB_INITRAMFS_MODULES := $(B)/guest/$(KERNEL_RELEASE)/virtio_fastballoon.ko $(FB_XB_KO) $(FB_TEST_KOS)
 
 $(FB_INIT_OBJS): $(B)/tests/guest/init.o/%.o: tests/guest/init/%.c tests/guest/guest-tests.mk
 	@mkdir -p $(@D)
@@ -18,10 +18,11 @@ $(FB_INIT): $(FB_INIT_OBJS)
 	$(CC) -static -o $@ $^
 
 # Kbuild writes beside the sources, so it gets a copy; cp -p keeps what is unchanged unchanged.
-$(FB_MEMMAP_KO): $(FB_MEMMAP_FILES) tests/guest/guest-tests.mk
-	@mkdir -p $(FB_MEMMAP_DIR)
-	@cp -p $(FB_MEMMAP_FILES) $(FB_MEMMAP_DIR)/
-	$(MAKE) -s -C $(abspath $(KDIR)) M=$(abspath $(FB_MEMMAP_DIR)) modules
+$(FB_TEST_KOS) &: $(FB_TEST_KO_FILES) tests/guest/guest-tests.mk
+	@mkdir -p $(FB_TEST_KO_DIR)
+	@cp -p $(FB_TEST_KO_FILES) $(FB_TEST_KO_DIR)/
+	$(MAKE) -s -C $(abspath $(KDIR)) M=$(abspath $(FB_TEST_KO_DIR)) modules
+	@touch $(FB_TEST_KOS)
 
 $(FB_INITRAMFS): tests/harness/initramfs.py $(FB_INIT) $(FB_INITRAMFS_MODULES)
 	$(PYTHON) $< --init $(FB_INIT) --busybox /bin/busybox \

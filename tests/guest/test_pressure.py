@@ -4,7 +4,7 @@
 import pytest
 
 from harness.errors import GuestTimeout
-from pairs import MIB, PAIRS_OF_OUR_DRIVER, pair_config, pair_name, wait_for
+from pairs import MIB, OURS_ON_OURS, PAGE, PAIRS_OF_OUR_DRIVER, pair_config, pair_name, wait_for
 
 
 @pytest.mark.parametrize("pair", PAIRS_OF_OUR_DRIVER)
@@ -25,4 +25,15 @@ def test_unreachable_target(own_guest, pair):
     with pytest.raises(GuestTimeout):
         guest.set_memory(16, timeout=3)
     guest.command("ping")
+    guest.set_memory(guest.config.memory_mib)
+
+
+@pytest.mark.parametrize("source", ["buddy", "alloc", "conservative"])
+def test_raised_watermarks(own_guest, source):
+    """Watermarks that nobody would lower again do not keep the guest from its target."""
+    guest = own_guest(pair_config(OURS_ON_OURS, driver_params=f"page_source={source}"),
+                      f"raised-watermarks-{source}")
+    guest.command(f"insmod virtio_fastballoon_boost pages={300 * MIB // PAGE}")
+    guest.set_memory(250)
+    assert guest.meminfo_kib("MemFree") < 200 * 1024
     guest.set_memory(guest.config.memory_mib)

@@ -2,7 +2,7 @@
 """Compare the memory of both sides of a migration while both are stopped.
 
 The source's struct pages tell which pages were free; they are read from its memory, at the place
-that the module in tests/guest/memmap has told before. Compared is every other page, but for
+that the module in tests/guest/modules has told before. Compared is every other page, but for
 
 - pages in the balloon, whose content nobody expects back;
 - pages without a reference that are in no free block: those on the processors' own lists of free
