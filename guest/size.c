@@ -116,8 +116,10 @@ static enum fb_outcome fb_size_outcome(struct fb_balloon *fb, int err, u16 reaso
 		return FB_OUTCOME_REACHED;
 	if (!err)
 		return FB_OUTCOME_CUT;
-	if (reason == VIRTIO_FASTBALLOON_REASON_OOM || !fb_source_can_spare(0) ||
-	    fb->size.retry_ms >= FB_RETRY_EXHAUSTED_MS)
+	if (reason == VIRTIO_FASTBALLOON_REASON_OOM || fb->size.retry_ms >= FB_RETRY_EXHAUSTED_MS)
+		return FB_OUTCOME_EXHAUSTED;
+	/* The second stall in a row may have lowered watermarks: see fb_size_back_off(). */
+	if (fb->size.retry_ms > FB_RETRY_MIN_MS && !fb_source_can_spare(0))
 		return FB_OUTCOME_EXHAUSTED;
 	return FB_OUTCOME_STALLED;
 }
